@@ -1,0 +1,240 @@
+"""The study's configuration: typed, frozen, unknown keys refused.
+
+Imports neither torch nor pandas: the Snakefile reads it in every job.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from flowdepth.errors import UserError
+
+Count = Annotated[int, Strict(), Field(ge=1)]
+Index = Annotated[int, Strict(), Field(ge=0)]
+Flag = Annotated[bool, Strict()]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A group of settings that cannot change once read and has no room for unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def canonical(self) -> str:
+        """Return the settings as JSON that depends on their values alone, not on their order."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+class Dataset(Section):
+    """Which images, how they are split, and how grey values become pixels of the model."""
+
+    name: Literal["digits", "mnist", "fashion_mnist", "binarized_mnist", "npz"] = "digits"
+    root: str = "data"
+    binarisation: Literal["static", "dynamic", "threshold", "none"] = "static"
+    validation: Share = 0.1
+    test: Share = 0.2
+    seed: Index = 0
+
+    @model_validator(mode="after")
+    def _splits_leave_training_images(self) -> Dataset:
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation + test is {self.validation + self.test:g}; "
+                "leave a share of the images for training"
+            )
+        return self
+
+
+class Model(Section):
+    """Encoder, decoder and likelihood, the same for every depth."""
+
+    hidden: tuple[Count, ...] = (200, 200)
+    activation: Literal["relu", "softplus", "tanh", "gated", "maxout"] = "relu"
+    maxout_window: Annotated[int, Strict(), Field(ge=2)] = 4
+    latent: Count = 8
+    likelihood: Literal["bernoulli", "normal"] = "bernoulli"
+    scale: Literal["learned", "fixed", "pixel"] = "learned"
+    scale_start: Positive = 0.1
+
+
+class Flow(Section):
+    """The planar flow between encoder and decoder."""
+
+    parameters: Literal["amortised", "shared"] = "amortised"
+
+
+class Annealing(Section):
+    """The temperature beta_t = min(1, start + t / length) and the terms it weighs."""
+
+    kind: Literal["none", "kl", "joint"] = "kl"
+    start: Annotated[float, Field(ge=0, le=1)] = 0.0
+    length: Positive = 30
+    unit: Literal["epochs", "updates"] = "epochs"
+
+
+class Objective(Section):
+    """What training maximises."""
+
+    samples: Count = 1
+    annealing: Annealing = Annealing()
+
+
+class Training(Section):
+    """Optimiser, length and selection of the best epoch."""
+
+    optimizer: Literal["adam", "adamax", "rmsprop"] = "adam"
+    learning_rate: Positive = 1e-3
+    momentum: Share = 0.0
+    batch_size: Count = 128
+    epochs: Count | None = 100
+    updates: Count | None = None
+    patience: Count | None = None
+    validation_samples: Count = 1
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Training:
+        if (self.epochs is None) == (self.updates is None):
+            raise ValueError(
+                f"epochs is {self.epochs} and updates is {self.updates}; "
+                "give one of the two and set the other to null"
+            )
+        if self.momentum and self.optimizer != "rmsprop":
+            raise ValueError(
+                f"momentum is {self.momentum:g} but optimizer {self.optimizer} takes none; "
+                "use rmsprop or set momentum to 0"
+            )
+        return self
+
+
+class Evaluate(Section):
+    """Test log-likelihood by importance sampling."""
+
+    samples: Count = 5000
+
+
+class Report(Section):
+    """What the report shows beside the numbers."""
+
+    title: str = "How deep should a planar flow be?"
+    examples: Count = 10
+
+
+class Study(Section):
+    """A whole study: the grid of depths and seeds, and what every cell of it shares."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    depths: Annotated[tuple[Index, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Index, ...], Field(min_length=1)]
+    seeds_per_job: Count = 5
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dataset: Dataset = Dataset()
+    model: Model = Model()
+    flow: Flow = Flow()
+    objective: Objective = Objective()
+    training: Training = Training()
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+
+    @model_validator(mode="after")
+    def _grid_without_repeats(self) -> Study:
+        for key in ("depths", "seeds"):
+            values = getattr(self, key)
+            repeated = sorted({v for v in values if values.count(v) > 1})
+            if repeated:
+                raise ValueError(f"{key} lists {repeated} more than once; list each value once")
+        return self
+
+    @model_validator(mode="after")
+    def _likelihood_fits_pixels(self) -> Study:
+        binary = self.dataset.binarisation != "none" or self.dataset.name == "binarized_mnist"
+        if self.model.likelihood == "bernoulli" and not binary:
+            raise ValueError(
+                "model.likelihood is bernoulli but dataset.binarisation is none: grey pixels have "
+                "no Bernoulli likelihood; binarise them (static, dynamic, threshold) or set "
+                "model.likelihood to normal"
+            )
+        if self.model.likelihood == "normal" and binary:
+            raise ValueError(
+                f"model.likelihood is normal but the pixels are binary (dataset.name "
+                f"{self.dataset.name}, dataset.binarisation {self.dataset.binarisation}): set "
+                "dataset.binarisation to none, or model.likelihood to bernoulli"
+            )
+        return self
+
+    def packs(self) -> tuple[tuple[int, ...], ...]:
+        """Return the seeds in groups of ``seeds_per_job`` that train as one."""
+        size = self.seeds_per_job
+        return tuple(self.seeds[i : i + size] for i in range(0, len(self.seeds), size))
+
+
+def read_study(settings: Mapping[str, Any]) -> Study:
+    """Return the validated study.
+
+    Raises
+    ------
+    UserError
+        Naming every wrong key by its dotted path, what was found and what is expected.
+    """
+    try:
+        return Study.model_validate(dict(settings))
+    except ValidationError as error:
+        lines = [f"  {_describe(details)}" for details in error.errors()]
+        head = f"The configuration has {len(lines)} mistake{'s' if len(lines) > 1 else ''}:"
+        raise UserError("\n".join([head, *lines])) from None
+
+
+def _describe(details: ErrorDetails) -> str:
+    path = ".".join(str(part) for part in details["loc"])
+    where = f"{path}: " if path else ""
+    if details["type"] == "extra_forbidden":
+        return f"{where}unknown key{_suggestion(details['loc'])}"
+    if details["type"] == "missing":
+        return f"{where}missing; add it to the configuration"
+    if details["type"] == "value_error":
+        return where + details["msg"].removeprefix("Value error, ")
+    expected = details["msg"].removeprefix("Input should be ")
+    return f"{where}found {details['input']!r}, expected {expected}"
+
+
+def _suggestion(path: tuple[int | str, ...]) -> str:
+    known = list(_section_at(path[:-1]).model_fields)
+    near = difflib.get_close_matches(str(path[-1]), known, n=1)
+    listing = f"known here: {', '.join(known)}"
+    return f"; did you mean {near[0]}? ({listing})" if near else f"; {listing}"
+
+
+def _section_at(path: tuple[int | str, ...]) -> type[Section]:
+    section: type[Section] = Study
+    for part in path:
+        section = section.model_fields[str(part)].annotation  # type: ignore[assignment]
+    return section
+
+
+def flat_settings(study: Study) -> Iterator[tuple[str, Any]]:
+    """Yield every setting as its dotted path and value, in the order of ``config.yaml``."""
+
+    def walk(prefix: str, node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        for key, value in node.items():
+            path = f"{prefix}{key}"
+            if isinstance(value, dict):
+                yield from walk(f"{path}.", value)
+            else:
+                yield path, value
+
+    return walk("", study.model_dump(mode="json"))
+
+
+def json_schema() -> str:
+    """Return the JSON schema of a configuration, for editors."""
+    return json.dumps(Study.model_json_schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    print(json_schema(), end="")
