@@ -20,6 +20,8 @@ Index = Annotated[int, Strict(), Field(ge=0)]
 Flag = Annotated[bool, Strict()]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+# Example images that evaluation keeps; the report shows as many of them as it is told to.
+MOST_EXAMPLES = 32
 
 
 class Section(BaseModel):
@@ -119,19 +121,28 @@ class Evaluate(Section):
     samples: Count = 5000
 
 
+class TrainSettings(Section):
+    """Everything a training depends on beside its data, depth and seeds."""
+
+    model: Model = Model()
+    flow: Flow = Flow()
+    objective: Objective = Objective()
+    training: Training = Training()
+
+
 class Report(Section):
     """What the report shows beside the numbers."""
 
     title: str = "How deep should a planar flow be?"
-    examples: Count = 10
+    examples: Annotated[Count, Field(le=MOST_EXAMPLES)] = 10
 
 
 class Study(Section):
     """A whole study: the grid of depths and seeds, and what every cell of it shares."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-    depths: Annotated[tuple[Index, ...], Field(min_length=1)]
-    seeds: Annotated[tuple[Index, ...], Field(min_length=1)]
+    depths: tuple[Index, ...]
+    seeds: tuple[Index, ...]
     seeds_per_job: Count = 5
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dataset: Dataset = Dataset()
@@ -146,6 +157,8 @@ class Study(Section):
     def _grid_without_repeats(self) -> Study:
         for key in ("depths", "seeds"):
             values = getattr(self, key)
+            if not values:
+                raise ValueError(f"{key} is empty; list at least one value")
             repeated = sorted({v for v in values if values.count(v) > 1})
             if repeated:
                 raise ValueError(f"{key} lists {repeated} more than once; list each value once")
@@ -167,6 +180,12 @@ class Study(Section):
                 "dataset.binarisation to none, or model.likelihood to bernoulli"
             )
         return self
+
+    def train_settings(self) -> TrainSettings:
+        """Return the sections that training depends on, and no others."""
+        return TrainSettings(
+            model=self.model, flow=self.flow, objective=self.objective, training=self.training
+        )
 
     def packs(self) -> tuple[tuple[int, ...], ...]:
         """Return the seeds in groups of ``seeds_per_job`` that train as one."""

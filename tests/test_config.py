@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flowdepth.config import Dataset, Study, flat_settings, json_schema, read_study
+from flowdepth.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def refusal(**changes: object) -> str:
+    with pytest.raises(UserError) as caught:
+        read_study({**DEFAULT, **changes})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trainig": {}}, "trainig: unknown key; did you mean training?"),
+        ({"training": {"batchsize": 3}}, "training.batchsize: unknown key; did you mean batch_s"),
+        ({"depths": [0, -1]}, "depths.1: found -1, expected greater than or equal to 0"),
+        ({"depths": [0, "eight"]}, "depths.1: found 'eight', expected a valid integer"),
+        ({"depths": ["8"]}, "depths.0: found '8', expected a valid integer"),
+        ({"depths": []}, "depths is empty"),
+        ({"seeds": [0, 1, 1]}, "seeds lists [1] more than once"),
+        ({"seeds": 5}, "seeds: found 5"),
+        ({"evaluate": {"samples": 0}}, "evaluate.samples: found 0"),
+        ({"dataset": {"name": "minst"}}, "dataset.name: found 'minst', expected 'digits'"),
+        ({"dataset": {"binarisation": "none"}}, "grey pixels have no Bernoulli likelihood"),
+        ({"model": {"likelihood": "normal"}}, "model.likelihood is normal but the pixels are bin"),
+        ({"training": {"updates": 5, "epochs": 5}}, "give one of the two"),
+        ({"training": {"epochs": None}}, "give one of the two"),
+        ({"training": {"momentum": 0.9}}, "adam takes none"),
+        ({"dataset": {"test": 0.6, "validation": 0.4}}, "leave a share of the images"),
+        ({"name": "../evil"}, "name: found '../evil'"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: found nan"),
+        ({"objective": {"annealing": {"kind": "cosine"}}}, "objective.annealing.kind: found 'cos"),
+    ],
+)
+def test_mistake_is_accepted_or_explained_badly(changes: dict[str, object], words: str) -> None:
+    assert words in refusal(**changes)
+
+
+def test_only_the_first_mistake_is_named() -> None:
+    message = refusal(depths=[-1], seeds=["x"], modle={}, evaluate={"sample": 3})
+    assert message.startswith("The configuration has 4 mistakes:")
+    for path in ("depths.0", "seeds.0", "modle", "evaluate.sample"):
+        assert f"\n  {path}: " in message
+
+
+def test_missing_key_is_not_named() -> None:
+    with pytest.raises(UserError, match="name: missing"):
+        read_study({"depths": [0], "seeds": [0]})
+
+
+def test_settings_can_be_changed_after_reading() -> None:
+    study = read_study(DEFAULT)
+    with pytest.raises(Exception, match="frozen"):
+        study.name = "other"
+
+
+def test_scientific_notation_is_text() -> None:
+    assert read_study({**DEFAULT, "training": {"learning_rate": "1e-3"}}).training.learning_rate
+
+
+def test_order_of_keys_changes_the_canonical_form() -> None:
+    one = Dataset(name="mnist", seed=3).canonical()
+    assert one == Dataset.model_validate({"seed": 3, "name": "mnist"}).canonical()
+    assert Dataset.model_validate_json(one) == Dataset(name="mnist", seed=3)
+
+
+def test_packs_lose_or_repeat_seeds() -> None:
+    study = read_study({**DEFAULT, "seeds": [5, 3, 8, 1, 0], "seeds_per_job": 2})
+    assert study.packs() == ((5, 3), (8, 1), (0,))
+
+
+def test_default_file_hides_a_setting_or_leaves_it_unexplained() -> None:
+    text = (ROOT / "config.yaml").read_text()
+    assert dict(flat_settings(read_study(DEFAULT))).keys() == dict(_flat(DEFAULT)).keys()
+    for line in text.splitlines():
+        if re.match(r" *\w+: \S", line):
+            assert "#" in line or line.strip().startswith(
+                ("learning_rate", "title", "batch_size", "length: 30")
+            ), line
+
+
+def _flat(node: dict[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    return [
+        pair
+        for key, value in node.items()
+        for pair in (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+        )
+    ]
+
+
+def test_code_and_default_file_disagree_about_a_default() -> None:
+    code = Study(name="digits", depths=(0,), seeds=(0,))
+    file = read_study(DEFAULT)
+    for section in ("dataset", "model", "flow", "objective", "training", "evaluate", "report"):
+        assert getattr(code, section) == getattr(file, section)
+
+
+def test_schema_is_stale() -> None:
+    stored = (ROOT / "workflow" / "schemas" / "config.schema.json").read_text()
+    assert stored == json_schema(), "run: python -m flowdepth.config > workflow/schemas/..."
+    assert "updates" in json.loads(stored)["$defs"]["Training"]["properties"]
+
+
+@pytest.mark.parametrize("overlay", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda p: p.stem)
+def test_shipped_study_is_refused_or_writes_into_another(overlay: Path) -> None:
+    changes = yaml.safe_load(overlay.read_text())
+    merged = {
+        key: {**DEFAULT[key], **changes.get(key, {})}
+        if isinstance(DEFAULT[key], dict)
+        else changes.get(key, DEFAULT[key])
+        for key in DEFAULT
+    }
+    assert set(changes) <= set(DEFAULT)
+    assert read_study(merged).name == overlay.stem
+
+
+@pytest.mark.parametrize("module", ["config", "catalogue"])
+def test_snakefile_imports_heavy_libraries(module: str) -> None:
+    script = f"import sys, flowdepth.{module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"torch", "pandas", "matplotlib", "scipy"} & set(loaded)
