@@ -1,0 +1,84 @@
+"""Prepare the images of a study: read, split, binarise, and record where they came from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from flowdepth import datasets
+from flowdepth.config import Dataset
+from flowdepth.datasets import Images
+from flowdepth.errors import UserError
+from flowdepth.files import write_text
+from flowdepth.stages import command
+
+
+def main() -> None:
+    """Read the command line and prepare the images."""
+    parser = argparse.ArgumentParser(prog="python -m flowdepth.stages.prepare", description=__doc__)
+    parser.add_argument("--settings", required=True, help="the section dataset, as JSON")
+    parser.add_argument("--images", required=True, type=Path, help="safetensors file to write")
+    parser.add_argument("--facts", required=True, type=Path, help="JSON file to write")
+    arguments = parser.parse_args()
+    prepare(_read(arguments.settings), arguments.images, arguments.facts)
+
+
+def _read(settings: str) -> Dataset:
+    try:
+        return Dataset.model_validate_json(settings)
+    except ValidationError as error:
+        details = "; ".join(
+            f"{'.'.join(str(part) for part in mistake['loc'])}: {mistake['msg']}"
+            for mistake in error.errors()
+        )
+        raise UserError(
+            f"--settings: found {settings}, expected the section dataset as JSON ({details})"
+        ) from None
+
+
+def prepare(dataset: Dataset, images_path: Path, facts_path: Path) -> None:
+    """Write the prepared images and the facts about them."""
+    print(f"reading {dataset.name}" + _origin(dataset), flush=True)
+    images = datasets.prepare(dataset)
+    facts = describe(images, dataset)
+    datasets.save(images, images_path)
+    write_text(facts_path, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    sizes = ", ".join(f"{count} {split}" for split, count in facts["sizes"].items())
+    print(f"{sizes} images of {images.height} x {images.width} pixels, {_pixels(images)}")
+    print(f"wrote {images_path} and {facts_path}")
+
+
+def _origin(dataset: Dataset) -> str:
+    return " from scikit-learn" if dataset.name == "digits" else f" from {dataset.root}"
+
+
+def _pixels(images: Images) -> str:
+    if images.levels == images.train_levels:
+        return f"{images.levels} levels"
+    return f"{images.levels} levels, in training {images.train_levels} until binarised each epoch"
+
+
+def describe(images: Images, dataset: Dataset) -> dict[str, object]:
+    """Return what identifies the images: name, sizes, and SHA-256 sums of pixels and sources."""
+    return {
+        "name": dataset.name,
+        "height": images.height,
+        "width": images.width,
+        "levels": images.levels,
+        "train_levels": images.train_levels,
+        "binarisation": dataset.binarisation,
+        "seed": dataset.seed,
+        "sizes": {split: len(rows) for split, rows in images.index.items()},
+        "sha256": datasets.digest(images),
+        "index_sha256": {
+            split: datasets.tensor_digest(rows) for split, rows in images.index.items()
+        },
+        "sources": datasets.source_digests(dataset),
+    }
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,48 @@
+"""What several test files use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from flowdepth.config import Dataset, Flow, Model
+from flowdepth.datasets import prepare
+from flowdepth.errors import UserError
+from flowdepth.replicas import build
+from flowdepth.vae import PlanarVAE
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+needs_files = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder shared/data is not here")
+
+
+def refusal(**dataset: object) -> str:
+    with pytest.raises(UserError) as caught:
+        prepare(Dataset(**dataset))
+    return str(caught.value)
+
+
+def small_vae(
+    depth: int,
+    seeds: tuple[int, ...] = (0,),
+    pixels: int = 6,
+    flow: Flow | None = None,
+    disturb: float = 0.0,
+    **model: object,
+) -> PlanarVAE:
+    """A float64 model of a few units; ``disturb`` moves it away from its initial values."""
+    settings = Model(**{"hidden": (7,), "activation": "tanh", "latent": 2, **model})
+    vae = build(settings, flow or Flow(), depth, pixels, seeds, dtype=torch.float64)
+    noise = torch.Generator().manual_seed(depth)
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter += disturb * torch.randn(parameter.shape, generator=noise).double()
+    return vae
+
+
+def binary_images(count: int, pixels: int = 6, seed: int = 0) -> Tensor:
+    """Binary images [N, P], float64."""
+    noise = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 2, (count, pixels), generator=noise).double()
