@@ -1,0 +1,67 @@
+"""Observation models: log p(x|z) in nats, from what the decoder puts out for each latent point.
+
+Shapes: images ``x`` [R, N, P], decoder output [R, N, S, P], result [R, N, S], for ``R`` replicas,
+``N`` images of ``P`` pixels and ``S`` latent samples each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from flowdepth.config import Model
+
+
+class Bernoulli(nn.Module):
+    """Binary pixels: ``log p(x|z) = sum_i x_i l_i - softplus(l_i)`` on logits ``l``."""
+
+    def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
+        """Return log p(x|z) [R, N, S] in nats."""
+        linear = (logits @ x.unsqueeze(-1)).squeeze(-1)
+        return linear - softplus(logits).sum(-1)
+
+    def mean(self, logits: Tensor) -> Tensor:
+        """Return E[x|z], the probability of a set pixel, in the shape of ``logits``."""
+        return logits.sigmoid()
+
+
+class Normal(nn.Module):
+    """Grey pixels: ``x ~ N(decoder mean, sigma_x^2)``.
+
+    ``log sigma_x`` is a parameter: one number, or one per pixel; fixed or learned.
+    """
+
+    def __init__(self, replicas: int, pixels: int, scale: str, start: float) -> None:
+        super().__init__()
+        shape = (replicas, 1, 1, pixels if scale == "pixel" else 1)
+        value = torch.full(shape, math.log(start))
+        self.log_scale = nn.Parameter(value, requires_grad=scale != "fixed")
+
+    def log_prob(self, x: Tensor, mean: Tensor) -> Tensor:
+        """Return log p(x|z) [R, N, S] in nats, a density on pixels scaled to [0, 1]."""
+        squares = ((x.unsqueeze(-2) - mean) * torch.exp(-self.log_scale)).square().sum(-1)
+        pixels = x.shape[-1]
+        log_volume = self.log_scale.expand(*self.log_scale.shape[:-1], pixels).sum(-1)
+        return -0.5 * squares - log_volume - 0.5 * pixels * math.log(2 * math.pi)
+
+    def mean(self, mean: Tensor) -> Tensor:
+        """Return E[x|z], in the shape of ``mean``."""
+        return mean
+
+
+def observation(model: Model, replicas: int, pixels: int) -> Bernoulli | Normal:
+    """Return the observation model that the configuration names."""
+    if model.likelihood == "bernoulli":
+        return Bernoulli()
+    return Normal(replicas, pixels, model.scale, model.scale_start)
+
+
+def bits_per_dim(nll: Tensor, pixels: int, levels: int) -> Tensor:
+    """Return bits per dimension of a dequantised density with ``levels`` grey levels.
+
+    ``nll / (P log 2) + log2(levels)``: pixels scaled to [0, 1] make a grey level 1/levels wide.
+    """
+    return nll / (pixels * math.log(2)) + math.log2(levels)

@@ -1,0 +1,74 @@
+"""Many seeds as one model: stacked parameters, each seed drawn from streams of its own.
+
+A seed's initial values do not depend on its companions. Nor do they depend on depth where depths
+share a parameter: seed by seed, the vanilla VAE and every flow start from the same encoder and
+decoder, which pairs their results.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from flowdepth.config import Flow, Model
+from flowdepth.streams import generator
+from flowdepth.vae import Dense, PlanarVAE
+
+# Spread of a new layer's amortised parameters over images, against their common value of about 1.
+_FLOW_SPREAD = 0.1
+# softplus of this is 1, so that a planar layer with w . u of it is the identity.
+_IDENTITY = math.log(math.e - 1)
+
+
+def build(
+    model: Model,
+    flow: Flow,
+    depth: int,
+    pixels: int,
+    seeds: tuple[int, ...],
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> PlanarVAE:
+    """Return the model for all ``seeds``, replica ``r`` initialised from ``seeds[r]``.
+
+    Dense layers are Glorot-uniform with zero bias. Flow layers start as the identity for the mean
+    image: ``w ~ N(0, I / D)`` and ``u`` along ``w`` with ``softplus(w . u) = 1``.
+    """
+    vae = PlanarVAE(model, flow, depth, pixels, len(seeds))
+    with torch.no_grad():
+        for row, seed in enumerate(seeds):
+            _initialise(vae, row, seed)
+    return vae.to(device=device, dtype=dtype)
+
+
+def _initialise(vae: PlanarVAE, row: int, seed: int) -> None:
+    for name, module in vae.named_modules():
+        if isinstance(module, Dense):
+            weight = module.weight[row]
+            columns = 2 * vae.latent if module is vae.head else weight.shape[1]
+            bound = math.sqrt(6 / (weight.shape[0] + columns))
+            weight[:, :columns].uniform_(-bound, bound, generator=generator(seed, "initial", name))
+            module.bias[row].zero_()
+    if vae.shared is None:
+        _initialise_flow(vae, vae.head.bias[row, 0, 2 * vae.latent :], seed)
+        _spread_flow(vae, vae.head.weight[row, :, 2 * vae.latent :], seed)
+    else:
+        _initialise_flow(vae, vae.shared[row, 0], seed)
+
+
+def _initialise_flow(vae: PlanarVAE, flat: Tensor, seed: int) -> None:
+    u, w, b = vae.layers(flat)
+    for k in range(vae.depth):
+        w[k].normal_(generator=generator(seed, "initial", "flow", k)).div_(math.sqrt(vae.latent))
+        u[k] = _IDENTITY * w[k] / w[k].square().sum()
+    b.zero_()
+
+
+def _spread_flow(vae: PlanarVAE, flat: Tensor, seed: int) -> None:
+    for k in range(vae.depth):
+        layer = generator(seed, "initial", "flow spread", k)
+        for part in vae.layers(flat):
+            scale = _FLOW_SPREAD / math.sqrt(len(flat) * vae.latent)
+            part[:, k].copy_(torch.empty(part[:, k].shape).normal_(0, scale, generator=layer))

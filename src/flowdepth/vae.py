@@ -1,0 +1,124 @@
+"""Variational auto-encoder with a planar-flow posterior; ``K = 0`` is the vanilla VAE.
+
+Every parameter carries a leading replica axis: ``R`` seeds are one model, their products batched.
+Shapes: images ``x`` [R, N, P], latent points ``z`` [R, N, S, D].
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flowdepth.config import Flow, Model
+from flowdepth.flows import PlanarParameters, planar_flow
+from flowdepth.observation import observation
+
+_POINTWISE = {"relu": torch.relu, "softplus": functional.softplus, "tanh": torch.tanh}
+
+
+class Dense(nn.Module):
+    """``x W + b`` for each replica: ``x`` [R, N, in] to [R, N, out]."""
+
+    def __init__(self, replicas: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(replicas, inputs, outputs))
+        self.bias = nn.Parameter(torch.empty(replicas, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x W + b`` [R, N, out]."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class Hidden(nn.Module):
+    """A dense layer and its activation; gated and maxout units take several linear pieces each."""
+
+    def __init__(self, replicas: int, inputs: int, outputs: int, model: Model) -> None:
+        super().__init__()
+        self.activation = model.activation
+        self.pieces = {"gated": 2, "maxout": model.maxout_window}.get(model.activation, 1)
+        self.dense = Dense(replicas, inputs, outputs * self.pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layer's units [R, N, outputs]."""
+        y = self.dense(x)
+        if self.activation == "gated":
+            return functional.glu(y)
+        if self.activation == "maxout":
+            return y.unflatten(-1, (self.pieces, -1)).amax(-2)
+        return _POINTWISE[self.activation](y)
+
+
+def _mlp(replicas: int, inputs: int, widths: tuple[int, ...], model: Model) -> nn.Sequential:
+    pairs = zip((inputs, *widths), widths, strict=False)
+    return nn.Sequential(*(Hidden(replicas, i, o, model) for i, o in pairs))
+
+
+class Posterior(NamedTuple):
+    """``q_K(z|x)``: ``mu`` and ``log_var`` [R, N, D], and the flow's own parameters.
+
+    The flow's are [R, N, K, D] and [R, N, K], or [R, 1, K, D] and [R, 1, K] where shared.
+    """
+
+    mu: Tensor
+    log_var: Tensor
+    flow: PlanarParameters
+
+    def sample(self, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``z_0``, ``z_K`` [R, N, S, D] and the log-abs-det-Jacobian [R, N, S].
+
+        ``z_0 = mu + exp(log_var / 2) eps`` for ``eps`` [R, N, S, D].
+        """
+        z_0 = torch.addcmul(self.mu.unsqueeze(-2), (0.5 * self.log_var).exp().unsqueeze(-2), eps)
+        sets = self.flow.w.shape[1]
+        points = z_0.reshape(z_0.shape[0], sets, -1, z_0.shape[-1])
+        z_k, ladj = planar_flow(points, self.flow)
+        return z_0, z_k.view_as(z_0), ladj.view(z_0.shape[:-1])
+
+
+class PlanarVAE(nn.Module):
+    """Encoder, flow of ``K`` planar layers and decoder, for ``R`` replicas at once."""
+
+    def __init__(self, model: Model, flow: Flow, depth: int, pixels: int, replicas: int) -> None:
+        super().__init__()
+        self.latent, self.depth = model.latent, depth
+        flow_size = depth * (2 * model.latent + 1)
+        amortised = flow.parameters == "amortised"
+        widths = model.hidden
+        self.trunk = _mlp(replicas, pixels, widths, model)
+        heads = 2 * model.latent + (flow_size if amortised else 0)
+        self.head = Dense(replicas, (pixels, *widths)[-1], heads)
+        self.shared = None if amortised else nn.Parameter(torch.empty(replicas, 1, flow_size))
+        self.decoder = _mlp(replicas, model.latent, widths[::-1], model)
+        self.output = Dense(replicas, (model.latent, *widths[::-1])[-1], pixels)
+        self.observation = observation(model, replicas, pixels)
+
+    @property
+    def replicas(self) -> int:
+        """The number of seeds ``R`` held side by side."""
+        return self.head.weight.shape[0]
+
+    def encode(self, x: Tensor) -> Posterior:
+        """Return ``q_K(z|x)`` for images ``x`` [R, N, P]."""
+        size = self.latent
+        out = self.head(self.trunk(x))
+        mu, log_var, flow = out.split([size, size, out.shape[-1] - 2 * size], dim=-1)
+        return Posterior(mu, log_var, self.layers(flow if self.shared is None else self.shared))
+
+    def layers(self, flat: Tensor) -> PlanarParameters:
+        """Return views of the parameters of all layers, laid out [u | w | b] in ``flat``."""
+        matrix = self.depth * self.latent
+        u, w, b = flat.split([matrix, matrix, self.depth], dim=-1)
+        shape = (self.depth, self.latent)
+        return PlanarParameters(u.unflatten(-1, shape), w.unflatten(-1, shape), b)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the decoder's output [R, N, S, P] for latent points ``z`` [R, N, S, D]."""
+        flat = self.output(self.decoder(z.flatten(1, 2)))
+        return flat.unflatten(1, z.shape[1:3])
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return log p(x|z) [R, N, S] in nats."""
+        return self.observation.log_prob(x, self.decode(z))
