@@ -1,0 +1,77 @@
+"""A trained pack on disk: safetensors with a header that says what it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from flowdepth.config import TrainSettings
+from flowdepth.errors import UserError
+from flowdepth.files import whole_file
+from flowdepth.replicas import build
+from flowdepth.vae import PlanarVAE
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a model file says of itself; ``outcomes`` holds a dictionary a seed."""
+
+    settings: TrainSettings
+    depth: int
+    pixels: int
+    outcomes: list[dict[str, Any]]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the pack, one a replica."""
+        return tuple(outcome["seed"] for outcome in self.outcomes)
+
+
+def save(path: Path, model: PlanarVAE, header: Header) -> None:
+    """Write the model's stacked parameters and its header to ``path``, whole or not at all."""
+    facts = {
+        "settings": header.settings.model_dump(mode="json"),
+        "depth": header.depth,
+        "pixels": header.pixels,
+        "outcomes": header.outcomes,
+    }
+    tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    with whole_file(path) as partial:
+        # One entry: safetensors keeps several in no particular order, and bytes would differ.
+        save_file(tensors, partial, metadata={"header": json.dumps(facts, sort_keys=True)})
+
+
+def load(path: Path, device: torch.device | str = "cpu") -> tuple[PlanarVAE, Header]:
+    """Return the model saved at ``path``, in evaluation mode, and its header.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, torn, or not a model of this package.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads((file.metadata() or {})["header"])
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = Header(
+            settings=TrainSettings.model_validate(facts["settings"]),
+            depth=facts["depth"],
+            pixels=facts["pixels"],
+            outcomes=facts["outcomes"],
+        )
+        model = build(
+            header.settings.model, header.settings.flow, header.depth, header.pixels, header.seeds
+        )
+        model.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: not a readable model ({reason}); delete it and train again"
+        ) from error
+    return model.to(device).eval(), header

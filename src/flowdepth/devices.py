@@ -1,0 +1,64 @@
+"""Where a stage computes, and what that cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import time
+from pathlib import Path
+
+import torch
+
+from flowdepth.errors import UserError
+from flowdepth.files import write_text
+
+
+def select(name: str, threads: int) -> torch.device:
+    """Return the device called ``auto``, ``cpu`` or ``cuda``, set to reproducible results.
+
+    Raises
+    ------
+    UserError
+        If CUDA is asked for and there is none.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(threads)
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "device: found cuda, but this machine shows torch no CUDA GPU; "
+            "set device to auto or cpu, or run where there is one"
+        )
+    return torch.device(name)
+
+
+class Cost:
+    """Seconds and peak memory of a stage, from construction to ``write``."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.start = time.perf_counter()
+
+    def write(self, path: Path) -> None:
+        """Write ``seconds``, ``peak_memory_mb`` and ``device`` to ``path`` as JSON."""
+        facts = {
+            "device": self._device_name(),
+            "peak_memory_mb": round(self._peak_bytes() / 2**20, 1),
+            "seconds": round(time.perf_counter() - self.start, 3),
+        }
+        write_text(path, json.dumps(facts, indent=2) + "\n")
+
+    def _peak_bytes(self) -> float:
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        unit = 1 if platform.system() == "Darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+    def _device_name(self) -> str:
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return f"cpu ({torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)})"

@@ -1,0 +1,88 @@
+"""Train one depth for a pack of seeds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from flowdepth import checkpoint, datasets, inputs
+from flowdepth.config import TrainSettings
+from flowdepth.devices import Cost, select
+from flowdepth.files import whole_file
+from flowdepth.replicas import build
+from flowdepth.stages.command import run
+from flowdepth.training import PackTraining, SeedRecord
+
+
+def main() -> None:
+    """Read the command line, train, and write model, history and cost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="model, flow, objective, training (JSON)")
+    parser.add_argument("--depth", type=int, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--images", type=Path, required=True)
+    for output in ("model", "history", "cost"):
+        parser.add_argument(f"--{output}", type=Path, required=True)
+    args = parser.parse_args()
+    device = select(args.device, args.threads)
+    cost = Cost(device)
+    settings = TrainSettings.model_validate_json(args.settings)
+    images = datasets.load(args.images).to(device)
+    pack = train(settings, args.depth, tuple(args.seeds), images, device)
+    header = checkpoint.Header(
+        settings, args.depth, images.pixels, [_outcome(record) for record in pack.records]
+    )
+    checkpoint.save(args.model, pack.model, header)
+    _write_history(pack.records, args.history)
+    cost.write(args.cost)
+
+
+def train(
+    settings: TrainSettings,
+    depth: int,
+    seeds: tuple[int, ...],
+    images: datasets.Images,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> PackTraining:
+    """Return the finished training of ``seeds`` at ``depth``."""
+    model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
+    print(f"training K = {depth}, seeds {seeds}, on {device}", flush=True)
+    pack = PackTraining(
+        model,
+        seeds,
+        lambda epoch: inputs.epoch_images(images, seeds, epoch, dtype),
+        inputs.observed(images, "validation", dtype),
+        settings.training,
+        settings.objective,
+    )
+    pack.run(lambda line: print(line, flush=True))
+    for record in pack.records:
+        print(f"seed {record.seed}: {record.message or f'best epoch {record.best_epoch}'}")
+    return pack
+
+
+def _outcome(record: SeedRecord) -> dict[str, int | str]:
+    return {
+        "seed": record.seed,
+        "status": "failed" if record.failed else "done",
+        "message": record.message,
+        "best_epoch": record.best_epoch,
+        "epochs": len(record.history),
+    }
+
+
+def _write_history(records: list[SeedRecord], path: Path) -> None:
+    columns = ["seed", "epoch", "updates", "train", "validation", "beta"]
+    rows = [{"seed": record.seed, **row} for record in records for row in record.history]
+    with whole_file(path) as partial:
+        pd.DataFrame(rows, columns=columns).to_csv(partial, index=False)
+
+
+if __name__ == "__main__":
+    run(main)

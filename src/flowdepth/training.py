@@ -1,0 +1,199 @@
+"""Training a pack of seeds as one model: the epoch loop, selection and early stopping by seed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from flowdepth.config import Objective, Training
+from flowdepth.objective import objective, temperature
+from flowdepth.streams import generator, normals
+from flowdepth.vae import PlanarVAE
+
+# Images validated at once, to bound memory.
+_VALIDATION_CHUNK = 1000
+
+EpochImages = Callable[[int], Tensor]
+
+
+@dataclass
+class SeedRecord:
+    """What became of one seed: its history by epoch and its best epoch."""
+
+    seed: int
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_elbo: float = -math.inf
+    message: str = ""
+    running: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether the loss of this seed ceased to be finite."""
+        return bool(self.message)
+
+    def update(self, row: dict[str, float], patience: int | None) -> bool:
+        """Take an epoch's numbers; return whether it is the best so far.
+
+        A non-finite objective ends this seed and leaves its companions alone.
+        """
+        epoch = int(row["epoch"])
+        if not (math.isfinite(row["train"]) and math.isfinite(row["validation"])):
+            self.running = False
+            self.message = f"non-finite loss in epoch {epoch}{self._last_finite()}"
+            return False
+        self.history.append(row)
+        better = row["validation"] > self.best_elbo
+        if better:
+            self.best_epoch, self.best_elbo = epoch, row["validation"]
+        elif patience is not None and epoch - self.best_epoch >= patience:
+            self.running = False
+        return better
+
+    def _last_finite(self) -> str:
+        if not self.history:
+            return ""
+        last = self.history[-1]
+        return f"; last finite: train {last['train']:.3f}, validation {last['validation']:.3f} nats"
+
+
+class PackTraining:
+    """A pack of seeds in training.
+
+    Parameters
+    ----------
+    model
+        The pack's model; it holds the best epoch of every seed at the end.
+    seeds
+        The seed of each replica.
+    images
+        Gives the training images of an epoch: uint8 or float [N, P] where all seeds see the same,
+        [R, N, P] where each has its own.
+    validation
+        Validation images [N, P] in the model's dtype.
+    """
+
+    def __init__(
+        self,
+        model: PlanarVAE,
+        seeds: tuple[int, ...],
+        images: EpochImages,
+        validation: Tensor,
+        training: Training,
+        goal: Objective,
+    ) -> None:
+        self.model, self.images, self.validation = model, images, validation
+        self.training, self.goal = training, goal
+        self.records = [SeedRecord(seed) for seed in seeds]
+        self.optimizer = _optimizer(model, training)
+        self.best = {name: value.clone() for name, value in model.state_dict().items()}
+        self.updates = 0
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the pack, one a replica."""
+        return tuple(record.seed for record in self.records)
+
+    def run(self, log: Callable[[str], None] = print) -> None:
+        """Train until every seed has ended, then put each seed's best epoch into the model."""
+        count = self.images(1).shape[-2]
+        per_epoch = math.ceil(count / self.training.batch_size)
+        total = self.training.updates or per_epoch * (self.training.epochs or 0)
+        start = time.perf_counter()
+        for epoch in range(1, math.ceil(total / per_epoch) + 1):
+            beta, train = self._epoch(epoch, per_epoch, total)
+            self._record(epoch, beta, train, self._validate())
+            log(self._line(epoch, beta, total, count / per_epoch, time.perf_counter() - start))
+            if not any(record.running for record in self.records):
+                break
+        self.model.load_state_dict(self.best)
+
+    def _epoch(self, epoch: int, per_epoch: int, total: int) -> tuple[float, Tensor]:
+        """Run the updates of one epoch; return the last beta and the mean objective [R]."""
+        images = self.images(epoch)
+        sums = self.validation.new_zeros(len(self.records))
+        seen = 0
+        beta = 1.0
+        for x, eps in self._batches(images, epoch):
+            if self.updates == total:
+                break
+            beta = temperature(self.goal.annealing, self.updates, per_epoch)
+            sums += self._step(x, eps, beta)
+            seen += x.shape[1]
+            self.updates += 1
+        return beta, sums / seen
+
+    def _step(self, x: Tensor, eps: Tensor, beta: float) -> Tensor:
+        """Make one update; return each seed's objective summed over the batch [R]."""
+        self.optimizer.zero_grad(set_to_none=True)
+        values = objective(self.model, x, eps, self.goal.annealing.kind, beta)
+        (-values.mean(-1)).sum().backward()
+        self.optimizer.step()
+        return values.detach().sum(-1)
+
+    def _batches(self, images: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images [R, B, P] in each seed's own order, and noise [R, B, S, D]."""
+        count, pixels = images.shape[-2:]
+        device, dtype = self.validation.device, self.validation.dtype
+        order = torch.stack([self._order(seed, epoch, count) for seed in self.seeds]).to(device)
+        if images.dim() == 3:
+            order += count * torch.arange(len(self.seeds), device=device).unsqueeze(-1)
+        shape = (count, self.goal.samples, self.model.latent)
+        noise = normals(self.seeds, "noise", epoch, shape=shape, dtype=dtype, device=device)
+        flat = images.reshape(-1, pixels)
+        size = self.training.batch_size
+        for rows, eps in zip(order.split(size, 1), noise.split(size, 1), strict=True):
+            yield flat[rows].to(dtype), eps
+
+    @staticmethod
+    def _order(seed: int, epoch: int, count: int) -> Tensor:
+        return torch.randperm(count, generator=generator(seed, "order", epoch))
+
+    @torch.no_grad()
+    def _validate(self) -> Tensor:
+        """Return each seed's validation ELBO at beta 1 [R], from the same noise every epoch."""
+        shape = (_VALIDATION_CHUNK, self.training.validation_samples, self.model.latent)
+        total = self.validation.new_zeros(len(self.records))
+        for number, x in enumerate(self.validation.split(_VALIDATION_CHUNK)):
+            eps = normals(
+                self.seeds, "validation", number, shape=shape, dtype=x.dtype, device=x.device
+            )[:, : len(x)]
+            total += objective(self.model, x.expand(len(self.seeds), -1, -1), eps).sum(-1)
+        return total / len(self.validation)
+
+    def _record(self, epoch: int, beta: float, train: Tensor, validation: Tensor) -> None:
+        state = self.model.state_dict()
+        pairs = zip(train.tolist(), validation.tolist(), strict=True)
+        for row, (record, (t, v)) in enumerate(zip(self.records, pairs, strict=True)):
+            if not record.running:
+                continue
+            numbers = {"epoch": epoch, "updates": self.updates, "train": t, "validation": v}
+            if record.update({**numbers, "beta": beta}, self.training.patience):
+                for name, value in state.items():
+                    self.best[name][row] = value[row]
+
+    def _line(self, epoch: int, beta: float, total: int, batch: float, elapsed: float) -> str:
+        last = [r.history[-1] for r in self.records if r.history and r.running]
+        mean = {k: sum(h[k] for h in last) / max(len(last), 1) for k in ("train", "validation")}
+        rate = self.updates * batch * len(self.records) / elapsed
+        left = elapsed * (total / self.updates - 1)
+        return (
+            f"epoch {epoch}  train {mean['train']:.2f}  validation {mean['validation']:.2f} nats "
+            f"(mean of {len(last)} seeds)  beta {beta:.2f}  {rate:,.0f} images/s  "
+            f"{left // 60:.0f}:{left % 60:02.0f} left"
+        )
+
+
+def _optimizer(model: PlanarVAE, training: Training) -> torch.optim.Optimizer:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    rate = training.learning_rate
+    if training.optimizer == "adam":
+        return torch.optim.Adam(parameters, rate, fused=True)
+    if training.optimizer == "adamax":
+        return torch.optim.Adamax(parameters, rate, foreach=True)
+    return torch.optim.RMSprop(parameters, rate, momentum=training.momentum, foreach=True)
