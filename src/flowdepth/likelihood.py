@@ -1,0 +1,138 @@
+"""Test log-likelihood by importance sampling, with the size of its own error.
+
+``log p_S(x) = logsumexp_s log w(x, z_s) - log S`` with ``z_s ~ q_K(.|x)`` (Burda et al. 2016,
+equation 8): in expectation a lower bound that rises with ``S``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from flowdepth.objective import log_weight
+from flowdepth.streams import normals
+from flowdepth.vae import PlanarVAE
+
+# Decoder rows at once: on the CPU what stays in cache, on a GPU a share of the free memory.
+_CPU_ROWS = 4096
+_GPU_MEMORY_SHARE = 0.25
+_BUFFERS_PER_ROW = 6
+# An active unit's posterior mean varies over images by more than this (Burda et al. 2016).
+_ACTIVE_VARIANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What ``S`` importance samples say of each image; [R, N], nats where not said otherwise.
+
+    Attributes
+    ----------
+    log_p
+        Estimate of log p(x).
+    mcse
+        Its Monte-Carlo standard error by the delta method,
+        ``sqrt((S sum w^2 / (sum w)^2 - 1) / S)``.
+    ess
+        Effective sample size ``(sum w)^2 / sum w^2``, in samples.
+    elbo
+        Mean of log w.
+    reconstruction
+        Mean of log p(x|z).
+    z_mean
+        Mean of ``z_K`` [R, N, D].
+    """
+
+    log_p: Tensor
+    mcse: Tensor
+    ess: Tensor
+    elbo: Tensor
+    reconstruction: Tensor
+    z_mean: Tensor
+
+    def active_units(self) -> Tensor:
+        """Return how many latent units have ``Var_x(E[z|x]) > 0.01`` [R]."""
+        return (self.z_mean.var(1, correction=0) > _ACTIVE_VARIANCE).sum(-1)
+
+    @staticmethod
+    def concatenate(parts: list[Estimate]) -> Estimate:
+        """Join estimates of consecutive images."""
+        names = [f.name for f in fields(Estimate)]
+        return Estimate(**{n: torch.cat([getattr(p, n) for p in parts], 1) for n in names})
+
+
+@torch.no_grad()
+def estimate(
+    model: PlanarVAE,
+    images: Tensor,
+    seeds: tuple[int, ...],
+    samples: int,
+    rows: int | None = None,
+    log: Callable[[int], None] = lambda done: None,
+) -> Estimate:
+    """Return the importance-sampling estimate for ``images`` [N, P], each encoded once.
+
+    ``rows`` bounds the decoder's batch, and with it memory; each image's noise has a stream of its
+    own, so that ``rows`` changes the result by rounding only. ``log`` is told the images done.
+    """
+    rows = rows or _affordable_rows(model, images)
+    size = max(1, rows // (samples * len(seeds)))
+    parts = []
+    for start in range(0, len(images), size):
+        x = images[start : start + size].expand(len(seeds), -1, -1)
+        eps = _noise(model, x, seeds, start, samples)
+        parts.append(_estimate_chunk(model, x, eps, max(1, rows // (x.shape[1] * len(seeds)))))
+        log(start + x.shape[1])
+    return Estimate.concatenate(parts)
+
+
+def _estimate_chunk(model: PlanarVAE, x: Tensor, eps: Tensor, size: int) -> Estimate:
+    q = model.encode(x)
+    log_w, reconstruction, z_sum = [], 0.0, 0.0
+    for part in eps.split(size, -2):
+        w = log_weight(model, x, q, part)
+        log_w.append(w.total().double())
+        reconstruction = reconstruction + w.reconstruction.double().sum(-1)
+        z_sum = z_sum + w.z_k.double().sum(-2)
+    samples = eps.shape[-2]
+    return summarise_weights(torch.cat(log_w, -1), reconstruction / samples, z_sum / samples)
+
+
+def summarise_weights(log_w: Tensor, reconstruction: Tensor, z_mean: Tensor) -> Estimate:
+    """Return the estimate that the weights ``log_w`` [R, N, S] make, in their own precision."""
+    samples = log_w.shape[-1]
+    log_sum = log_w.logsumexp(-1)
+    # log of S sum w^2 / (sum w)^2, at least 0: the relative second moment of the weights.
+    spread = ((2 * log_w).logsumexp(-1) - 2 * log_sum + math.log(samples)).clamp_min(0)
+    return Estimate(
+        log_p=log_sum - math.log(samples),
+        mcse=(spread.expm1() / samples).sqrt(),
+        ess=samples * (-spread).exp(),
+        elbo=log_w.mean(-1),
+        reconstruction=reconstruction,
+        z_mean=z_mean,
+    )
+
+
+def _noise(model: PlanarVAE, x: Tensor, seeds: tuple[int, ...], start: int, samples: int) -> Tensor:
+    """Return the noise [R, N, S, D] of the images from number ``start`` on."""
+    shape = (samples, model.latent)
+    return torch.stack(
+        [
+            normals(seeds, "importance", image, shape=shape, dtype=x.dtype, device=x.device)
+            for image in range(start, start + x.shape[1])
+        ],
+        1,
+    )
+
+
+def _affordable_rows(model: PlanarVAE, images: Tensor) -> int:
+    if images.device.type == "cpu":
+        return _CPU_ROWS
+    free, _ = torch.cuda.mem_get_info(images.device)
+    widest = max(p.shape[-1] for p in model.parameters())
+    per_row = _BUFFERS_PER_ROW * widest * images.element_size()
+    return max(1, int(_GPU_MEMORY_SHARE * free / per_row))

@@ -1,0 +1,143 @@
+"""Estimate the test log-likelihood of a trained pack, and draw its example images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from flowdepth import checkpoint, datasets, inputs
+from flowdepth.config import MOST_EXAMPLES, Evaluate
+from flowdepth.devices import Cost, select
+from flowdepth.files import whole_file
+from flowdepth.likelihood import Estimate, estimate
+from flowdepth.observation import bits_per_dim
+from flowdepth.stages.command import run
+from flowdepth.streams import normals
+from flowdepth.vae import PlanarVAE
+
+_SECONDS_BETWEEN_LINES = 10
+
+
+def main() -> None:
+    """Read the command line, evaluate, and write metrics, images, examples and cost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="evaluate (JSON)")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True)
+    for output in ("metrics", "per-image", "examples", "cost"):
+        parser.add_argument(f"--{output}", type=Path, required=True)
+    args = parser.parse_args()
+    device = select(args.device, args.threads)
+    cost = Cost(device)
+    settings = Evaluate.model_validate_json(args.settings)
+    images = datasets.load(args.images).to(device)
+    model, header = checkpoint.load(args.model, device)
+    x = inputs.observed(images, "test", torch.float32)
+    result = estimate(model, x, header.seeds, settings.samples, log=_Progress(len(x)))
+    _write_frame(metrics(result, model, header, images), args.metrics)
+    _write_frame(per_image(result, header.seeds), args.per_image)
+    _write_examples(examples(model, x, header.seeds), header.seeds, images, args.examples)
+    cost.write(args.cost)
+
+
+class _Progress:
+    """Prints a line now and then while images are evaluated."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.start = self.last = time.perf_counter()
+
+    def __call__(self, done: int) -> None:
+        now = time.perf_counter()
+        if done == self.total or now - self.last > _SECONDS_BETWEEN_LINES:
+            self.last = now
+            left = (now - self.start) * (self.total / done - 1)
+            print(f"{done} of {self.total} test images  {left:.0f} s left", flush=True)
+
+
+def metrics(
+    result: Estimate, model: PlanarVAE, header: checkpoint.Header, images: datasets.Images
+) -> pd.DataFrame:
+    """Return a row per seed of means over the test images; empty numbers for a failed seed."""
+    count = result.log_p.shape[1]
+    columns = {
+        "elbo": result.elbo.mean(1),
+        "nll": -result.log_p.mean(1),
+        "nll_mcse": result.mcse.square().sum(1).sqrt() / count,
+        "kl": (result.reconstruction - result.elbo).mean(1),
+        "reconstruction": result.reconstruction.mean(1),
+        "ess": result.ess.mean(1),
+        "active_units": result.active_units(),
+    }
+    if header.settings.model.likelihood == "normal":
+        columns["bits_per_dim"] = bits_per_dim(columns["nll"], images.pixels, images.levels)
+    numbers = pd.DataFrame({name: value.cpu() for name, value in columns.items()})
+    numbers["parameters"] = sum(p[0].numel() for p in model.parameters() if p.requires_grad)
+    outcomes = pd.DataFrame(header.outcomes)
+    return outcomes.join(numbers.where(outcomes["status"] == "done"))
+
+
+def per_image(result: Estimate, seeds: tuple[int, ...]) -> pd.DataFrame:
+    """Return a row per seed and test image."""
+    count = result.log_p.shape[1]
+    return pd.DataFrame(
+        {
+            "seed": [seed for seed in seeds for _ in range(count)],
+            "image": [*range(count)] * len(seeds),
+            "log_p": result.log_p.flatten().cpu(),
+            "mcse": result.mcse.flatten().cpu(),
+            "ess": result.ess.flatten().cpu(),
+        }
+    )
+
+
+@torch.no_grad()
+def examples(model: PlanarVAE, x: Tensor, seeds: tuple[int, ...]) -> dict[str, Tensor]:
+    """Return the first test images, their reconstructions, and images decoded from the prior."""
+    originals = x[:MOST_EXAMPLES].expand(len(seeds), -1, -1)
+    shape = (MOST_EXAMPLES, 1, model.latent)
+    kind = {"dtype": x.dtype, "device": x.device}
+    q = model.encode(originals)
+    eps = normals(seeds, "reconstruction", shape=shape, **kind)[:, : originals.shape[1]]
+    _, z, _ = q.sample(eps)
+    prior = normals(seeds, "prior", shape=shape, **kind)
+    mean = model.observation.mean
+    return {
+        "originals": x[:MOST_EXAMPLES],
+        "reconstructions": mean(model.decode(z)).squeeze(2),
+        "samples": mean(model.decode(prior)).squeeze(2),
+    }
+
+
+def _write_frame(frame: pd.DataFrame, path: Path) -> None:
+    with whole_file(path) as partial:
+        if path.suffix == ".parquet":
+            frame.to_parquet(partial, index=False)
+        else:
+            frame.to_csv(partial, index=False)
+
+
+def _write_examples(
+    tensors: dict[str, Tensor], seeds: tuple[int, ...], images: datasets.Images, path: Path
+) -> None:
+    facts: dict[str, Any] = {"seeds": seeds, "height": images.height, "width": images.width}
+    with whole_file(path) as partial:
+        save_file(
+            {name: value.cpu().contiguous() for name, value in tensors.items()},
+            partial,
+            metadata={name: json.dumps(value) for name, value in facts.items()},
+        )
+
+
+if __name__ == "__main__":
+    run(main)
