@@ -29,7 +29,8 @@ def refusal(**changes: object) -> str:
         ({"training": {"batchsize": 3}}, "training.batchsize: unknown key; did you mean batch_s"),
         ({"depths": [0, -1]}, "depths.1: found -1, expected greater than or equal to 0"),
         ({"depths": [0, "eight"]}, "depths.1: found 'eight', expected a valid integer"),
-        ({"depths": ["8"]}, "depths.0: found '8', expected a valid integer"),
+        ({"depths": [True]}, "depths.0: found True, expected a valid integer"),
+        ({"depths": [2.5]}, "depths.0: found 2.5, expected a valid integer"),
         ({"depths": []}, "depths is empty"),
         ({"seeds": [0, 1, 1]}, "seeds lists [1] more than once"),
         ({"seeds": 5}, "seeds: found 5"),
@@ -70,6 +71,13 @@ def test_settings_can_be_changed_after_reading() -> None:
 
 def test_scientific_notation_is_text() -> None:
     assert read_study({**DEFAULT, "training": {"learning_rate": "1e-3"}}).training.learning_rate
+
+
+def test_nested_values_of_the_command_line_are_refused() -> None:
+    """Snakemake passes what ``--config`` nests as text: numbers, lists and null."""
+    changes = {"depths": ["0", "8"], "training": {"epochs": "null", "updates": "70"}}
+    study = read_study({**DEFAULT, **changes})
+    assert (study.depths, study.training.epochs, study.training.updates) == ((0, 8), None, 70)
 
 
 def test_order_of_keys_changes_the_canonical_form() -> None:

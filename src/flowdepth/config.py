@@ -7,17 +7,35 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from flowdepth.errors import UserError
 
-Count = Annotated[int, Strict(), Field(ge=1)]
-Index = Annotated[int, Strict(), Field(ge=0)]
-Flag = Annotated[bool, Strict()]
+
+def _from_command_line(value: object) -> object:
+    """Read numbers and null, which reach us as text where ``--config`` nests them."""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
+        return int(value)
+    return None if value == "null" else value
+
+
+Whole = Annotated[int, Strict(), BeforeValidator(_from_command_line)]
+Count = Annotated[Whole, Field(ge=1)]
+OptionalCount = Annotated[Count | None, BeforeValidator(_from_command_line)]
+Index = Annotated[Whole, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 # Example images that evaluation keeps; the report shows as many of them as it is told to.
@@ -59,7 +77,7 @@ class Model(Section):
 
     hidden: tuple[Count, ...] = (200, 200)
     activation: Literal["relu", "softplus", "tanh", "gated", "maxout"] = "relu"
-    maxout_window: Annotated[int, Strict(), Field(ge=2)] = 4
+    maxout_window: Annotated[Whole, Field(ge=2)] = 4
     latent: Count = 8
     likelihood: Literal["bernoulli", "normal"] = "bernoulli"
     scale: Literal["learned", "fixed", "pixel"] = "learned"
@@ -95,9 +113,9 @@ class Training(Section):
     learning_rate: Positive = 1e-3
     momentum: Share = 0.0
     batch_size: Count = 128
-    epochs: Count | None = 100
-    updates: Count | None = None
-    patience: Count | None = None
+    epochs: OptionalCount = 100
+    updates: OptionalCount = None
+    patience: OptionalCount = None
     validation_samples: Count = 1
 
     @model_validator(mode="after")

@@ -57,12 +57,6 @@ class Estimate:
         """Return how many latent units have ``Var_x(E[z|x]) > 0.01`` [R]."""
         return (self.z_mean.var(1, correction=0) > _ACTIVE_VARIANCE).sum(-1)
 
-    @staticmethod
-    def concatenate(parts: list[Estimate]) -> Estimate:
-        """Join estimates of consecutive images."""
-        names = [f.name for f in fields(Estimate)]
-        return Estimate(**{n: torch.cat([getattr(p, n) for p in parts], 1) for n in names})
-
 
 @torch.no_grad()
 def estimate(
@@ -80,13 +74,23 @@ def estimate(
     """
     rows = rows or _affordable_rows(model, images)
     size = max(1, rows // (samples * len(seeds)))
-    parts = []
+    whole: dict[str, Tensor] = {}
     for start in range(0, len(images), size):
         x = images[start : start + size].expand(len(seeds), -1, -1)
         eps = _noise(model, x, seeds, start, samples)
-        parts.append(_estimate_chunk(model, x, eps, max(1, rows // (x.shape[1] * len(seeds)))))
+        part = _estimate_chunk(model, x, eps, max(1, rows // (x.shape[1] * len(seeds))))
+        _store(part, whole, start, len(images))
         log(start + x.shape[1])
-    return Estimate.concatenate(parts)
+    return Estimate(**whole)
+
+
+def _store(part: Estimate, whole: dict[str, Tensor], start: int, images: int) -> None:
+    # Many small tensors kept between large ones would fragment the heap by gigabytes.
+    for field in fields(Estimate):
+        value: Tensor = getattr(part, field.name)
+        if field.name not in whole:
+            whole[field.name] = value.new_empty(len(value), images, *value.shape[2:])
+        whole[field.name][:, start : start + value.shape[1]] = value
 
 
 def _estimate_chunk(model: PlanarVAE, x: Tensor, eps: Tensor, size: int) -> Estimate:

@@ -24,6 +24,7 @@ from flowdepth.streams import normals
 from flowdepth.vae import PlanarVAE
 
 _SECONDS_BETWEEN_LINES = 10
+_OUTCOME = ["seed", "status", "message", "best_epoch", "epochs"]
 
 
 def main() -> None:
@@ -83,7 +84,7 @@ def metrics(
         columns["bits_per_dim"] = bits_per_dim(columns["nll"], images.pixels, images.levels)
     numbers = pd.DataFrame({name: value.cpu() for name, value in columns.items()})
     numbers["parameters"] = sum(p[0].numel() for p in model.parameters() if p.requires_grad)
-    outcomes = pd.DataFrame(header.outcomes)
+    outcomes = pd.DataFrame(header.outcomes, columns=_OUTCOME)
     return outcomes.join(numbers.where(outcomes["status"] == "done"))
 
 
@@ -135,7 +136,7 @@ def _write_examples(
         save_file(
             {name: value.cpu().contiguous() for name, value in tensors.items()},
             partial,
-            metadata={name: json.dumps(value) for name, value in facts.items()},
+            metadata={"examples": json.dumps(facts)},
         )
 
 

@@ -1,0 +1,44 @@
+# How deep should a planar flow be?
+#
+# From configuration to report, in the order the data flows. `snakemake` runs the whole study,
+# `snakemake K8` one depth of it, and each stage below is a target by its name.
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+# Validates the configuration into `study`, and names the files of its results.
+include: "workflow/rules/study.smk"
+
+
+rule all:
+    input:
+        results("report.html"),
+
+
+# Images, split and binarised -> results/<study>/data
+include: "workflow/rules/prepare.smk"
+# One job a depth and pack of seeds -> K<depth>/seeds<pack>/model.safetensors
+include: "workflow/rules/train.smk"
+# Test log-likelihood by importance sampling -> K<depth>/seeds<pack>/metrics.csv
+include: "workflow/rules/evaluate.smk"
+# All depths and seeds -> metrics.csv, summary.csv
+include: "workflow/rules/summarise.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/report.smk"
+
+
+for depth in study.depths:
+
+    rule:
+        name:
+            f"K{depth}"
+        input:
+            depth_metrics(depth),
+        localrule: True
+        message:
+            f"K = {depth} is done; `snakemake` brings the report up to date"

@@ -1,0 +1,255 @@
+"""Read what training and evaluation wrote, one folder ``K<depth>/seeds<pack>`` a job.
+
+Every reader checks what it reads; a file that is missing, damaged or of another study is the
+user's to mend and raises :class:`~flowdepth.errors.UserError`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from flowdepth.config import Study
+from flowdepth.errors import UserError
+
+REDO = "delete the file and run snakemake again"
+HISTORY = ("seed", "epoch", "updates", "train", "validation", "beta")
+ESTIMATES = ("elbo", "nll", "nll_mcse", "kl", "reconstruction", "ess", "active_units")
+COUNTS = ("parameters", "epochs", "best_epoch")
+PACK_METRICS = ("seed", "status", "message", *ESTIMATES, *COUNTS)
+
+# The study's own tables: metrics.csv has a row per depth and seed, summary.csv a row per depth.
+METRICS = (
+    *("study", "dataset", "depth", "seed", "status", *ESTIMATES, "parameters", "epochs"),
+    *("train_seconds", "evaluate_seconds", "peak_memory_mb", "device"),
+)
+INTERVALS = ("nll", "neg_elbo", "nll_difference")
+MEANS = ("ess", "active_units", "kl", "reconstruction")
+SUMMARY = (
+    *("depth", "seeds", "failed"),
+    *(f"{name}_{part}" for name in INTERVALS for part in ("mean", "se", "low", "high")),
+    *("nll_mcse", *(f"{name}_mean" for name in MEANS), "parameters"),
+    *("train_seconds_mean", "evaluate_seconds_mean"),
+)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images for the eye; intensities in [0, 1].
+
+    ``originals`` [n, height, width]; ``reconstructions`` and ``samples`` [R, n, height, width],
+    one block for each of the R ``seeds``.
+    """
+
+    seeds: tuple[int, ...]
+    originals: NDArray[np.float32]
+    reconstructions: NDArray[np.float32]
+    samples: NDArray[np.float32]
+
+
+def depth_of(pack: Path) -> int:
+    """Return the depth in the name of the folder ``K<depth>`` that holds ``pack``.
+
+    Raises
+    ------
+    UserError
+        If the folder has another name.
+    """
+    found = re.fullmatch(r"K(\d+)", pack.parent.name)
+    if found is None:
+        raise UserError(
+            f"{pack}: the folder above it is called {pack.parent.name!r}, expected K<depth> "
+            "such as K4; give folders results/<study>/K<depth>/seeds<pack>"
+        )
+    return int(found[1])
+
+
+def read_table(path: Path, columns: Sequence[str], text: bool = False) -> pd.DataFrame:
+    """Return the CSV file with at least ``columns``; with ``text``, every cell as it is written.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no table, or lacks a column.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str if text else None, keep_default_na=not text)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run snakemake to make it") from None
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a CSV table ({error}); {REDO}") from None
+    absent = [name for name in columns if name not in frame.columns]
+    if absent:
+        raise UserError(
+            f"{path}: column {', '.join(absent)} missing, found {', '.join(frame.columns)}; {REDO}"
+        )
+    return frame
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in ``path``.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or holds anything else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run snakemake to make it") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); {REDO}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: found {type(content).__name__}, expected an object; {REDO}")
+    return content
+
+
+def read_study_table(path: Path, columns: Sequence[str], study: Study) -> pd.DataFrame:
+    """Return ``metrics.csv`` or ``summary.csv`` of the study.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, lacks a column, or is about other depths than the study's.
+    """
+    frame = read_table(path, columns)
+    found = sorted(set(frame["depth"].tolist()))
+    if found != sorted(study.depths):
+        raise UserError(
+            f"{path}: found depths {found}, expected {sorted(study.depths)} of study {study.name}; "
+            "run snakemake again"
+        )
+    return frame
+
+
+def read_packs(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
+    """Return a row per depth and seed, sorted so: the packs' metrics and each seed's cost.
+
+    Raises
+    ------
+    UserError
+        If the packs do not hold each depth and seed of the study exactly once, or a file is wrong.
+    """
+    frame = pd.concat([_pack_metrics(study, pack) for pack in packs], ignore_index=True)
+    _check_grid(study, frame)
+    return frame.sort_values(["depth", "seed"], ignore_index=True).drop(columns="file")
+
+
+def read_history(packs: Sequence[Path]) -> pd.DataFrame:
+    """Return a row per depth, seed and epoch of training.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or lacks a column.
+    """
+    frames = [
+        read_table(pack / "history.csv", HISTORY).assign(depth=depth_of(pack)) for pack in packs
+    ]
+    return pd.concat(frames, ignore_index=True).sort_values(
+        ["depth", "seed", "epoch"], ignore_index=True
+    )
+
+
+def read_examples(pack: Path, count: int) -> Examples:
+    """Return the first ``count`` example images of a pack, or as many as there are.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or its shapes disagree with its own metadata.
+    """
+    path = pack / "examples.safetensors"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = json.loads((file.metadata() or {})["examples"])
+            seeds = tuple(facts["seeds"])
+            shape = facts["height"], facts["width"]
+            images = {
+                name: (array := file.get_tensor(name)[..., :count, :]).reshape(
+                    *array.shape[:-1], *shape
+                )
+                for name in ("originals", "reconstructions", "samples")
+            }
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run snakemake to make it") from None
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: damaged or of another kind ({error}); {REDO}") from None
+    return Examples(seeds, **images)
+
+
+def _pack_metrics(study: Study, pack: Path) -> pd.DataFrame:
+    path = pack / "metrics.csv"
+    normal = study.model.likelihood == "normal"
+    estimates = (*ESTIMATES, *(("bits_per_dim",) if normal else ()))
+    frame = read_table(path, (*PACK_METRICS, *estimates[len(ESTIMATES) :]))
+    _check_status(path, frame)
+    frame = frame.assign(message=frame["message"].astype(object).fillna(""))
+    for name in estimates:
+        frame[name] = _numbers(path, frame, name)
+    for name in COUNTS:
+        frame[name] = _numbers(path, frame, name).astype("Int64")
+    costs = _costs(pack, seeds=len(frame))
+    return frame.assign(depth=depth_of(pack), file=str(path), **costs)
+
+
+def _check_status(path: Path, frame: pd.DataFrame) -> None:
+    unknown = sorted(set(frame["status"].map(str)) - {"done", "failed"})
+    if unknown:
+        raise UserError(f"{path}: status {unknown[0]!r}, expected done or failed; {REDO}")
+
+
+def _numbers(path: Path, frame: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column as numbers; those of finished seeds must be finite."""
+    numbers = pd.to_numeric(frame[name], errors="coerce").astype(float)
+    wrong = (frame["status"] == "done") & ~np.isfinite(numbers)
+    if wrong.any():
+        row = frame[wrong].iloc[0]
+        raise UserError(
+            f"{path}: seed {row['seed']} is done but its {name} is {row[name]!s}, "
+            f"expected a finite number; {REDO}"
+        )
+    return numbers
+
+
+def _costs(pack: Path, seeds: int) -> dict[str, Any]:
+    """Return what one seed of the pack cost: seconds shared equally, memory of the whole pack."""
+    train = read_json(pack / "train_cost.json")
+    evaluate = read_json(pack / "evaluate_cost.json")
+    memory = [cost.get("peak_memory_mb") for cost in (train, evaluate)]
+    devices = [str(cost.get("device", "unknown")) for cost in (train, evaluate)]
+    return {
+        "train_seconds": float(train.get("seconds", np.nan)) / seeds,
+        "evaluate_seconds": float(evaluate.get("seconds", np.nan)) / seeds,
+        "peak_memory_mb": max((float(m) for m in memory if m is not None), default=np.nan),
+        "device": " + ".join(dict.fromkeys(devices)),
+    }
+
+
+def _check_grid(study: Study, frame: pd.DataFrame) -> None:
+    found = list(zip(frame["depth"].tolist(), frame["seed"].tolist(), strict=True))
+    expected = {(depth, seed) for depth in study.depths for seed in study.seeds}
+    for depth, seed in sorted(expected - set(found)):
+        files = sorted(frame.loc[frame["depth"] == depth, "file"]) or ["no pack"]
+        raise UserError(
+            f"K = {depth}, seed {seed}: no results (looked in {', '.join(dict.fromkeys(files))}); "
+            f"the study has seeds {list(study.seeds)} at depths {list(study.depths)}: "
+            "run snakemake again"
+        )
+    for (depth, seed), file in zip(found, frame["file"], strict=True):
+        if (depth, seed) not in expected or found.count((depth, seed)) > 1:
+            fault = "twice" if (depth, seed) in expected else "but is not in the study"
+            raise UserError(
+                f"{file}: K = {depth}, seed {seed} is there {fault}; "
+                f"expected seeds {list(study.seeds)} at depths {list(study.depths)} once each"
+            )

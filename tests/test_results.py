@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import save_file
+
+from flowdepth.config import Study, read_study
+from flowdepth.errors import UserError
+from flowdepth.results import (
+    PACK_METRICS,
+    depth_of,
+    read_examples,
+    read_history,
+    read_packs,
+    read_study_table,
+    read_table,
+)
+
+
+@pytest.fixture
+def study() -> Study:
+    return read_study({"name": "tiny", "depths": [0, 2], "seeds": [0, 1]})
+
+
+def write_pack(
+    root: Path, depth: int, seeds: tuple[int, ...] = (0, 1), **columns: list[object]
+) -> Path:
+    pack = root / f"K{depth}" / f"seeds{seeds[0]}-{seeds[-1]}"
+    pack.mkdir(parents=True)
+    values = dict.fromkeys(PACK_METRICS, [1.0] * len(seeds)) | {"seed": list(seeds)}
+    values |= {"status": ["done"] * len(seeds), "message": [""] * len(seeds), **columns}
+    pd.DataFrame(values).to_csv(pack / "metrics.csv", index=False)
+    for name, memory in (("train", 100), ("evaluate", None)):
+        cost = {"seconds": 30, "peak_memory_mb": memory, "device": "cpu"}
+        (pack / f"{name}_cost.json").write_text(json.dumps(cost))
+    return pack
+
+
+def test_packs_come_in_order_with_each_seed_s_share_of_the_time(
+    study: Study, tmp_path: Path
+) -> None:
+    packs = [write_pack(tmp_path, 2), write_pack(tmp_path, 0)]
+    frame = read_packs(study, packs)
+    found = frame[["depth", "seed"]].to_numpy().tolist()
+    assert found == [[0, 0], [0, 1], [2, 0], [2, 1]]
+    assert (frame["train_seconds"] == 15).all()
+    assert (frame["peak_memory_mb"] == 100).all()
+    assert (frame["device"] == "cpu").all()
+
+
+def test_seed_that_no_pack_holds_is_named(study: Study, tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, seeds=(0,))]
+    with pytest.raises(UserError, match=r"K = 2, seed 1.*K2.seeds0-0.metrics.csv"):
+        read_packs(study, packs)
+
+
+def test_depth_without_packs_is_named(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="K = 2, seed 0"):
+        read_packs(study, [write_pack(tmp_path, 0)])
+
+
+def test_seed_outside_the_study_is_refused(study: Study, tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, seeds=(0, 1, 7))]
+    with pytest.raises(UserError, match="seed 7 is there but is not in the study"):
+        read_packs(study, packs)
+
+
+def test_seed_in_two_packs_is_refused(study: Study, tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2), write_pack(tmp_path, 2, (1,))]
+    with pytest.raises(UserError, match="K = 2, seed 1 is there twice"):
+        read_packs(study, packs)
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "train_cost.json", "evaluate_cost.json"])
+def test_missing_file_is_named(study: Study, tmp_path: Path, name: str) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
+    (packs[1] / name).unlink()
+    with pytest.raises(UserError, match=f"K2.*{name}: missing"):
+        read_packs(study, packs)
+
+
+@pytest.mark.parametrize("value", [None, "inf", "much"])
+def test_finished_seed_needs_a_finite_nll(study: Study, tmp_path: Path, value: object) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, nll=[1.0, value])]
+    with pytest.raises(UserError, match="seed 1 is done but its nll"):
+        read_packs(study, packs)
+
+
+def test_failed_seed_may_lack_every_number(study: Study, tmp_path: Path) -> None:
+    numbers = [name for name in PACK_METRICS if name not in ("seed", "status", "message")]
+    empty = {name: [None, None] for name in numbers}
+    status = {"status": ["failed", "failed"], "message": ["non-finite loss", "killed"]}
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, **empty, **status)]
+    frame = read_packs(study, packs)
+    assert frame.loc[frame["depth"] == 2, "nll"].isna().all()
+    assert frame["message"].tolist() == ["", "", "non-finite loss", "killed"]
+
+
+def test_unknown_status_is_refused(study: Study, tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 0, status=["done", "maybe"])]
+    with pytest.raises(UserError, match="status 'maybe', expected done or failed"):
+        read_packs(study, packs)
+
+
+def test_normal_likelihood_needs_bits_per_dimension(tmp_path: Path) -> None:
+    pixels = {"dataset": {"binarisation": "none"}, "model": {"likelihood": "normal"}}
+    study = read_study({"name": "grey", "depths": [0], "seeds": [0, 1], **pixels})
+    with pytest.raises(UserError, match="bits_per_dim missing"):
+        read_packs(study, [write_pack(tmp_path, 0)])
+
+
+def test_folder_of_another_name_has_no_depth() -> None:
+    assert depth_of(Path("results/digits/K16/seeds0-4")) == 16
+    with pytest.raises(UserError, match="expected K<depth>"):
+        depth_of(Path("results/digits/data/seeds0-4"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'a,b\n1,2,3\n"'])
+def test_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "history.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="not a CSV table"):
+        read_table(path, ("seed",))
+
+
+def test_table_of_other_depths_is_refused(study: Study, tmp_path: Path) -> None:
+    path = tmp_path / "summary.csv"
+    path.write_text("depth\n0\n4\n")
+    with pytest.raises(UserError, match=r"found depths \[0, 4\], expected \[0, 2\]"):
+        read_study_table(path, ("depth",), study)
+
+
+def test_history_knows_its_depth(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path, 2)
+    rows = "seed,epoch,updates,train,validation,beta\n1,1,9,-3,-4,1\n0,1,9,-3,-4,1\n"
+    (pack / "history.csv").write_text(rows)
+    assert read_history([pack])[["depth", "seed"]].to_numpy().tolist() == [[2, 0], [2, 1]]
+
+
+def write_examples(pack: Path, height: int, width: int) -> None:
+    image = np.arange(6, dtype=np.float32)
+    images = {"originals": image[None], "reconstructions": image[None, None]}
+    facts = {"seeds": "[3]", "height": str(height), "width": str(width)}
+    save_file(images | {"samples": image[None, None]}, pack / "examples.safetensors", facts)
+
+
+def test_examples_keep_height_and_width_apart(tmp_path: Path) -> None:
+    write_examples(tmp_path, height=2, width=3)
+    examples = read_examples(tmp_path, count=10)
+    assert examples.seeds == (3,)
+    assert examples.originals[0].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert examples.samples.shape == (1, 1, 2, 3)
+
+
+def test_examples_of_another_size_are_refused(tmp_path: Path) -> None:
+    write_examples(tmp_path, height=2, width=2)
+    with pytest.raises(UserError, match=r"examples.safetensors: damaged"):
+        read_examples(tmp_path, count=10)
+
+
+def test_damaged_examples_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "examples.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UserError, match="damaged"):
+        read_examples(tmp_path, count=10)

@@ -1,0 +1,31 @@
+# tables of numbers, histories and example images -> figures (SVG, PDF, PNG)
+
+
+rule figures:
+    input:
+        expand(rules.evaluate.output.examples, **GRID),
+        expand(rules.train.output.history, **GRID),
+        metrics=rules.summarise.output.metrics,
+        summary=rules.summarise.output.summary,
+    output:
+        figure("nll_by_depth", "Likelihood"),
+        figure("elbo_and_nll", "Likelihood"),
+        figure("learning_curves", "Training"),
+        figure("reconstructions", "Images"),
+        figure("prior_samples", "Images"),
+    log:
+        results("logs", "figures.log"),
+    localrule: True
+    conda:
+        "../envs/flowdepth.yaml"
+    params:
+        settings=whole_study,
+        packs=expand(PACK, **GRID),
+        folder=subpath(output[0], parent=True),
+    message:
+        "draw the figures"
+    shell:
+        "exec &> >(tee {log:q}); "
+        "python -m flowdepth.stages.figures --settings {params.settings:q}"
+        " --packs {params.packs:q} --metrics {input.metrics:q} --summary {input.summary:q}"
+        " --output {params.folder:q}"

@@ -1,0 +1,29 @@
+# figures, tables and provenance -> one self-contained page
+
+
+rule report:
+    input:
+        rules.figures.output,
+        rules.tables.output,
+        rules.summarise.output,
+        rules.prepare.output.facts,
+        expand(rules.evaluate.output.cost, **GRID),
+        expand(rules.train.output.cost, **GRID),
+    output:
+        page=results("report.html"),
+        provenance=results("provenance.json"),
+    log:
+        results("logs", "report.log"),
+    localrule: True
+    conda:
+        "../envs/flowdepth.yaml"
+    params:
+        settings=whole_study,
+        folder=subpath(output.page, parent=True),
+    message:
+        f"write the report: {results('report.html')}"
+    shell:
+        "exec &> >(tee {log:q}); "
+        "python -m flowdepth.stages.report --settings {params.settings:q}"
+        " --results {params.folder:q} --output {output.page:q}"
+        " --provenance {output.provenance:q}"

@@ -1,0 +1,25 @@
+# every pack of the grid -> a row per depth and seed, and a row per depth
+
+
+rule summarise:
+    input:
+        expand(rules.evaluate.output, **GRID),
+        expand(rules.train.output.history, **GRID),
+        expand(rules.train.output.cost, **GRID),
+    output:
+        metrics=results("metrics.csv"),
+        summary=results("summary.csv"),
+    log:
+        results("logs", "summarise.log"),
+    localrule: True
+    conda:
+        "../envs/flowdepth.yaml"
+    params:
+        settings=whole_study,
+        packs=expand(PACK, **GRID),
+    message:
+        "summarise all depths and seeds"
+    shell:
+        "exec &> >(tee {log:q}); "
+        "python -m flowdepth.stages.summarise --settings {params.settings:q}"
+        " --packs {params.packs:q} --metrics {output.metrics:q} --summary {output.summary:q}"

@@ -1,0 +1,31 @@
+# images -> a trained pack of seeds at one depth, its history and its cost
+
+
+rule train:
+    input:
+        images=rules.prepare.output.images,
+    output:
+        model=f"{PACK}/model.safetensors",
+        history=f"{PACK}/history.csv",
+        cost=f"{PACK}/train_cost.json",
+    log:
+        results("logs", "train", "K{depth}_seeds{pack}.log"),
+    conda:
+        "../envs/flowdepth.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS_PER_JOB,
+        mem_mb=4000,
+        runtime="12h",
+    params:
+        settings=train_settings,
+        seeds=pack_seeds,
+    message:
+        "train K = {wildcards.depth}, seeds {wildcards.pack}"
+    shell:
+        "exec &> >(tee {log:q}); "
+        "python -m flowdepth.stages.train --settings {params.settings:q}"
+        " --depth {wildcards.depth} --seeds {params.seeds}"
+        f" --device {study.device}"
+        " --threads {threads} --images {input.images:q}"
+        " --model {output.model:q} --history {output.history:q} --cost {output.cost:q}"
