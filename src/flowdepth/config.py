@@ -237,7 +237,7 @@ def _describe(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return where + details["msg"].removeprefix("Value error, ")
     expected = details["msg"].removeprefix("Input should be ")
-    return f"{where}found {details['input']!r}, expected {expected}"
+    return f"{where}found {_from_command_line(details['input'])!r}, expected {expected}"
 
 
 def _suggestion(path: tuple[int | str, ...]) -> str:

@@ -251,6 +251,7 @@ def main() -> None:
     with style.visual_language():
         for name, figure in draw(study, args.packs, metrics, summary):
             style.save(figure, args.output, name)
+            print(f"wrote {args.output / name} as {', '.join(style.FORMATS)}")
 
 
 if __name__ == "__main__":

@@ -153,6 +153,7 @@ def main() -> None:
     facts = provenance(study, metrics, dataset)
     write_text(args.provenance, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     write_text(args.output, page(study, args.results, facts))
+    print(f"wrote {args.output}")
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ def main() -> None:
     metrics = metrics_table(Study.model_validate_json(args.settings), args.packs)
     write_text(args.metrics, metrics.to_csv(index=False))
     write_text(args.summary, summary_table(metrics).to_csv(index=False))
+    print(f"wrote {args.metrics} and {args.summary}: {len(metrics)} trainings")
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ def main() -> None:
     write_text(args.output / "nll_by_depth.md", markdown(frame))
     write_text(args.output / "nll_by_depth.tex", latex(frame))
     write_text(args.output / "nll_by_depth.csv", frame.to_csv(index=False))
+    print(markdown(frame))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from flowdepth import checkpoint, datasets
+from flowdepth.config import Dataset, Evaluate, Flow, Model, TrainSettings
+from flowdepth.inputs import observed
+from flowdepth.likelihood import estimate
+from flowdepth.replicas import build
+from flowdepth.results import PACK_METRICS, read_examples
+from flowdepth.stages.evaluate import examples, metrics, per_image
+
+
+def header(model: Model, statuses: tuple[str, ...] = ("done", "done")) -> checkpoint.Header:
+    outcomes = [
+        {"seed": seed, "status": status, "message": "", "best_epoch": 1, "epochs": 1}
+        for seed, status in zip((3, 7), statuses, strict=False)
+    ]
+    return checkpoint.Header(TrainSettings(model=model), 2, 64, outcomes)
+
+
+MODEL = Model(hidden=(16,), latent=2)
+
+
+def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> None:
+    datasets.save(datasets.prepare(Dataset()), tmp_path / "images.safetensors")
+    vae = build(MODEL, Flow(), 2, 64, (3, 7))
+    checkpoint.save(tmp_path / "model.safetensors", vae, header(MODEL))
+    files = {
+        "metrics": "metrics.csv",
+        "per-image": "images.parquet",
+        "examples": "examples.safetensors",
+        "cost": "cost.json",
+    }
+    for folder in ("a", "b"):
+        words = [
+            *(sys.executable, "-m", "flowdepth.stages.evaluate"),
+            *("--settings", Evaluate(samples=20).canonical()),
+            *("--images", str(tmp_path / "images.safetensors")),
+            *("--model", str(tmp_path / "model.safetensors")),
+            *(w for name, file in files.items() for w in (f"--{name}", tmp_path / folder / file)),
+        ]
+        subprocess.run(words, check=True, capture_output=True)
+    for file in ("metrics.csv", "images.parquet", "examples.safetensors"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    frame = pd.read_csv(tmp_path / "a" / "metrics.csv")
+    images = pd.read_parquet(tmp_path / "a" / "images.parquet")
+    assert set(PACK_METRICS) <= set(frame)
+    assert images.groupby("seed").size().to_dict() == {3: 359, 7: 359}
+    np.testing.assert_allclose(-images.groupby("seed")["log_p"].mean(), frame["nll"])
+    assert json.loads((tmp_path / "a" / "cost.json").read_text())["peak_memory_mb"] > 0
+    assert read_examples(tmp_path / "a", 10).samples.shape == (2, 10, 8, 8)
+
+
+def evaluated(model: Model, statuses: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    binarisation = "none" if model.likelihood == "normal" else "static"
+    images = datasets.prepare(Dataset(binarisation=binarisation))
+    head = header(model, statuses)
+    vae = build(model, Flow(), 2, 64, head.seeds)
+    result = estimate(vae, observed(images, "test", torch.float32)[:50], head.seeds, 30)
+    return metrics(result, vae, head, images), per_image(result, head.seeds)
+
+
+def test_error_of_the_mean_ignores_some_images_or_forgets_to_divide() -> None:
+    frame, images = evaluated(MODEL, ("done", "done"))
+    for row in frame.itertuples():
+        mine = images[images["seed"] == row.seed]
+        assert row.nll == pytest.approx(-mine["log_p"].mean())
+        assert row.nll_mcse == pytest.approx(math.sqrt((mine["mcse"] ** 2).sum()) / 50)
+        assert row.ess == pytest.approx(mine["ess"].mean())
+        assert row.kl == pytest.approx(row.reconstruction - row.elbo)
+        assert -row.nll > row.elbo
+
+
+def test_failed_seed_has_numbers() -> None:
+    frame, _ = evaluated(MODEL, ("failed", "done"))
+    assert frame["nll"].isna().tolist() == [True, False]
+    assert frame["status"].tolist() == ["failed", "done"]
+
+
+def test_parameters_of_all_seeds_are_counted() -> None:
+    frame, _ = evaluated(MODEL, ("done", "done"))
+    encoder, decoder = 65 * 16 + 17 * (4 + 2 * 5), 3 * 16 + 17 * 64
+    assert frame["parameters"].tolist() == [encoder + decoder] * 2
+
+
+def test_bits_per_dim_are_given_for_binary_pixels_or_left_out_for_grey_ones() -> None:
+    grey, _ = evaluated(MODEL.model_copy(update={"likelihood": "normal"}), ("done", "done"))
+    expected = grey["nll"] / (64 * math.log(2)) + math.log2(17)
+    np.testing.assert_allclose(grey["bits_per_dim"], expected)
+    binary, _ = evaluated(MODEL, ("done", "done"))
+    assert "bits_per_dim" not in binary
+
+
+def test_examples_are_not_probabilities() -> None:
+    images = datasets.prepare(Dataset())
+    vae = build(MODEL, Flow(), 2, 64, (3, 7))
+    drawn = examples(vae, observed(images, "test", torch.float32), (3, 7))
+    assert drawn["reconstructions"].shape == drawn["samples"].shape == (2, 32, 64)
+    for tensor in drawn.values():
+        assert ((tensor >= 0) & (tensor <= 1)).all()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from flowdepth import checkpoint, datasets
+from flowdepth.config import Dataset, Model, Objective, Training, TrainSettings
+from flowdepth.devices import select
+from flowdepth.stages.train import train
+
+SETTINGS = TrainSettings(
+    model=Model(hidden=(16,), latent=2),
+    training=Training(epochs=2),
+    objective=Objective(annealing={"length": 1}),
+)
+GREY = Model(hidden=(16,), latent=2, likelihood="normal", scale="pixel")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "images.safetensors"
+    datasets.save(datasets.prepare(Dataset()), path)
+    return path
+
+
+def command(folder: Path, images: Path) -> list[str]:
+    outputs = {"model": "model.safetensors", "history": "history.csv", "cost": "cost.json"}
+    return [
+        *(sys.executable, "-m", "flowdepth.stages.train", "--settings", SETTINGS.canonical()),
+        *("--depth", "2", "--seeds", "3", "7", "--images", str(images)),
+        *(word for name, file in outputs.items() for word in (f"--{name}", str(folder / file))),
+    ]
+
+
+def test_command_line_leaves_files_out(tmp_path: Path, images: Path) -> None:
+    done = subprocess.run(command(tmp_path, images), capture_output=True, text=True, check=True)
+    model, header = checkpoint.load(tmp_path / "model.safetensors")
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert (header.depth, header.seeds, header.pixels) == (2, (3, 7), 64)
+    assert header.settings == SETTINGS
+    assert model.replicas == 2
+    assert history[["seed", "epoch"]].to_numpy().tolist() == [[3, 1], [3, 2], [7, 1], [7, 2]]
+    assert json.loads((tmp_path / "cost.json").read_text())["seconds"] > 0
+    line = r"epoch 2  train -\d+\.\d\d  validation -\d+\.\d\d nats .* beta 1\.00  [\d,]+ images/s"
+    assert pd.Series(done.stdout.splitlines()).str.match(line).sum() == 1
+
+
+def test_missing_images_are_a_traceback(tmp_path: Path) -> None:
+    failed = subprocess.run(command(tmp_path, tmp_path / "none"), capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"error: {tmp_path / 'none'}: found no readable images")
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model"),
+    [
+        (Dataset(binarisation="dynamic"), SETTINGS.model),
+        (Dataset(binarisation="threshold"), SETTINGS.model),
+        (Dataset(binarisation="none"), GREY),
+    ],
+)
+def test_binarisation_or_likelihood_cannot_be_trained(dataset: Dataset, model: Model) -> None:
+    settings = SETTINGS.model_copy(update={"model": model})
+    images = datasets.prepare(dataset)
+    pack = train(settings, 1, (0, 1), images, select("cpu", 1), torch.float64)
+    for record in pack.records:
+        assert not record.failed
+        assert record.history[-1]["validation"] > record.history[0]["validation"]

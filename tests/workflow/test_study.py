@@ -1,0 +1,138 @@
+"""Whole-study runs of ``studies/quick.yaml``, and dry runs of the four everyday commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import Checkout
+
+QUICK = ("--configfile", "studies/quick.yaml")
+END = {
+    "summarise all depths and seeds",
+    "draw the figures",
+    "set the tables",
+    "write the report: results/quick/report.html",
+}
+
+
+def cell(depth: int, pack: str = "0+1") -> set[str]:
+    return {f"{stage} K = {depth}, seeds {pack}" for stage in ("train", "evaluate")}
+
+
+def finish(depth: int) -> str:
+    return f"K = {depth} is done; `snakemake` brings the report up to date"
+
+
+def test_study_does_not_end_in_a_report(finished: Checkout) -> None:
+    folder = finished.folder / "results" / "quick"
+    metrics, summary = (pd.read_csv(folder / f"{n}.csv") for n in ("metrics", "summary"))
+    assert metrics[["depth", "seed"]].to_numpy().tolist() == [[0, 0], [0, 1], [2, 0], [2, 1]]
+    assert (metrics["status"] == "done").all()
+    assert metrics["nll"].between(20, 60).all()
+    assert (metrics["nll"] < -metrics["elbo"]).all()
+    assert summary["depth"].tolist() == [0, 2]
+    page = (folder / "report.html").read_text()
+    assert page.count("<figure") >= 5
+    assert not re.search(r"(src|href)=\"(https?:|/|file:)", page)
+    figures = {path.suffix for path in (folder / "figures").iterdir()}
+    assert figures == {".svg", ".pdf", ".png"}
+
+
+def test_logs_are_empty(finished: Checkout) -> None:
+    logs = sorted((finished.folder / "results" / "quick" / "logs").rglob("*.log"))
+    assert len(logs) == 9
+    silent = {path.name for path in logs if not path.read_text().strip()}
+    assert not silent
+
+
+def test_finished_study_runs_again(finished: Checkout) -> None:
+    assert finished.jobs(*QUICK) == set()
+
+
+def test_full_study_leaves_jobs_out(fresh: Checkout) -> None:
+    expected = {"prepare digits"} | END | cell(0) | cell(2)
+    assert fresh.jobs(*QUICK) == expected
+
+
+def test_other_study_is_not_another_study(finished: Checkout) -> None:
+    jobs = finished.jobs("--configfile", "studies/mnist.yaml")
+    depths = (0, 1, 2, 4, 8, 16, 32)
+    trained = {job for job in jobs if job.startswith("train")}
+    assert trained == {f"train K = {depth}, seeds 0-4" for depth in depths}
+    assert "prepare mnist" in jobs
+    assert "write the report: results/mnist/report.html" in jobs
+
+
+def test_retraining_one_depth_touches_others(finished: Checkout) -> None:
+    jobs = finished.jobs("K2", "--forcerun", "train", *QUICK)
+    assert jobs == cell(2) | {finish(2)}
+
+
+def test_depth_outside_the_earlier_grid_cannot_be_trained_alone(finished: Checkout) -> None:
+    grid = ("--config", "depths=[0, 2, 8]")
+    jobs = finished.jobs("K8", "--forcerun", "train", *QUICK, *grid)
+    assert jobs == cell(8) | {finish(8)}
+
+
+def test_redrawing_trains_or_evaluates(finished: Checkout) -> None:
+    jobs = finished.jobs("report", "--forcerun", "figures", *QUICK)
+    assert jobs == {"draw the figures", "write the report: results/quick/report.html"}
+
+
+def test_slurm_profile_plans_another_study(fresh: Checkout) -> None:
+    profile = ("--profile", "profiles/slurm")
+    assert fresh.jobs(*profile, *QUICK) == {"prepare digits"} | END | cell(0) | cell(2)
+
+
+def test_new_depth_recomputes_old_ones(finished: Checkout) -> None:
+    assert finished.jobs(*QUICK, "--config", "depths=[0, 2, 5]") == cell(5) | END
+
+
+def test_new_pack_recomputes_old_ones(finished: Checkout) -> None:
+    grid = ("--config", "seeds=[0, 1, 2, 3]", "seeds_per_job=2")
+    assert finished.jobs(*QUICK, *grid) == cell(0, "2+3") | cell(2, "2+3") | END
+
+
+def test_evaluation_setting_retrains(finished: Checkout) -> None:
+    jobs = finished.jobs(*QUICK, "--config", "evaluate={samples: 70}")
+    assert {job for job in jobs if "K =" in job} == {
+        f"evaluate K = {depth}, seeds 0+1" for depth in (0, 2)
+    }
+
+
+def test_order_of_keys_reruns_something(finished: Checkout, tmp_path: Path) -> None:
+    text = (finished.folder / "studies" / "quick.yaml").read_text()
+    blocks = re.split(r"\n(?=\w)", text)
+    swapped = tmp_path / "swapped.yaml"
+    swapped.write_text("\n".join([*blocks[::-1]]))
+    assert finished.jobs("--configfile", str(swapped)) == set()
+
+
+WRONG = {
+    "misspelt key": ("trainig={epochs: 3}", "did you mean training"),
+    "negative depth": ("depths=[0, -1]", "depths.1: found -1"),
+    "Bernoulli on grey pixels": ("dataset={binarisation: none}", "no Bernoulli likelihood"),
+    "unknown data set": ("dataset={name: minst}", "dataset.name: found 'minst'"),
+    "batch larger than the data": ("training={batch_size: 5000}", "training.batch_size"),
+    "seeds repeated": ("seeds=[1, 1]", "seeds lists [1] more than once"),
+    "no test split": ("dataset={test: 0}", "dataset.test"),
+    "depth as text": ("depths=[eight]", "depths.0: found 'eight'"),
+    "missing file": ("dataset={name: npz, root: none.npz}", "none.npz"),
+    "no samples": ("evaluate={samples: 0}", "evaluate.samples: found 0"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=WRONG)
+def test_wrong_configuration_starts_or_is_explained_badly(
+    fresh: Checkout, change: str, words: str
+) -> None:
+    refused = fresh.snakemake(*QUICK, "--config", change)
+    output = refused.stdout + refused.stderr
+    assert refused.returncode == 1
+    assert output.count(words) == 1
+    assert "Traceback" not in output
+    assert not (fresh.folder / "results").exists()
