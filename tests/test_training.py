@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from flowdepth.config import Annealing, Flow, Objective, Training
-from flowdepth.objective import objective
+from flowdepth.objective import elbo
 from flowdepth.streams import normals
 from flowdepth.training import PackTraining, SeedRecord
 from helpers import binary_images, small_vae
@@ -53,6 +53,15 @@ def test_seed_depends_on_its_pack(optimizer: str, parameters: str) -> None:
             assert mine == pytest.approx(theirs, rel=1e-9)
 
 
+@pytest.mark.parametrize("goal", [{"bound": "iwae"}, {"gradient": "path"}])
+def test_bound_or_gradient_is_ignored_in_training(goal: dict[str, str]) -> None:
+    plain = trained((3,), goal=Objective(samples=3))
+    other = trained((3,), goal=Objective(samples=3, **goal))
+    first, second = (pack.records[0].history[-1] for pack in (plain, other))
+    assert first["train"] != second["train"]
+    assert second["validation"] == pytest.approx(first["validation"], abs=0.5)
+
+
 def test_same_seed_trains_differently_twice() -> None:
     first, second = (trained(SEEDS).model.state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -79,7 +88,8 @@ def test_short_last_batch_weighs_as_much_as_a_full_one_or_is_dropped() -> None:
     noise = torch.cat([eps for _, eps in pack._batches(IMAGES, 1)], 1)
     assert sorted(order[0].tolist()) == sorted(IMAGES.double().tolist())
     with torch.no_grad():
-        expected = objective(small_vae(3, (3,)), order, noise).mean()
+        vae = small_vae(3, (3,))
+        expected = elbo(vae, order, vae.encode(order), noise).mean()
     assert pack.records[0].history[0]["train"] == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -109,7 +119,8 @@ def test_best_epoch_is_chosen_below_beta_1() -> None:
         :, :20
     ]
     with torch.no_grad():
-        values = objective(pack.model, VALIDATION.expand(3, -1, -1), eps).mean(1)
+        x = VALIDATION.expand(3, -1, -1)
+        values = elbo(pack.model, x, pack.model.encode(x), eps).mean(1)
     for record, value in zip(pack.records, values.tolist(), strict=True):
         best = max(record.history, key=lambda row: row["validation"])
         assert record.best_epoch == best["epoch"]

@@ -24,14 +24,17 @@ from pydantic_core import ErrorDetails
 
 from flowdepth.errors import UserError
 
+_WORDS = {"null": None, "true": True, "false": False}
+
 
 def _from_command_line(value: object) -> object:
-    """Read numbers and null, which reach us as text where ``--config`` nests them."""
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
-        return int(value)
-    return None if value == "null" else value
+    """Read numbers, truth and null, which reach us as text where ``--config`` nests them."""
+    if not isinstance(value, str):
+        return value
+    return int(value) if re.fullmatch(r"[+-]?\d+", value) else _WORDS.get(value, value)
 
 
+Flag = Annotated[bool, Strict(), BeforeValidator(_from_command_line)]
 Whole = Annotated[int, Strict(), BeforeValidator(_from_command_line)]
 Count = Annotated[Whole, Field(ge=1)]
 OptionalCount = Annotated[Count | None, BeforeValidator(_from_command_line)]
@@ -100,23 +103,34 @@ class Annealing(Section):
 
 
 class Objective(Section):
-    """What training maximises."""
+    """What training maximises; evaluation is always the same."""
 
+    bound: Literal["elbo", "iwae"] = "elbo"
+    gradient: Literal["total", "path"] = "total"
     samples: Count = 1
     annealing: Annealing = Annealing()
+
+    @model_validator(mode="after")
+    def _path_gradient_is_unbiased(self) -> Objective:
+        if self.bound == "iwae" and self.gradient == "path":
+            raise ValueError(
+                "gradient is path but bound is iwae, whose path gradient is biased (Tucker et al. "
+                "2019); set gradient to total or bound to elbo"
+            )
+        return self
 
 
 class Training(Section):
     """Optimiser, length and selection of the best epoch."""
 
     optimizer: Literal["adam", "adamax", "rmsprop"] = "adam"
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive = 5e-4
     momentum: Share = 0.0
     batch_size: Count = 128
-    epochs: OptionalCount = 100
+    epochs: OptionalCount = 150
     updates: OptionalCount = None
     patience: OptionalCount = None
-    validation_samples: Count = 1
+    validation_samples: Count = 5
 
     @model_validator(mode="after")
     def _one_length(self) -> Training:
@@ -134,9 +148,19 @@ class Training(Section):
 
 
 class Evaluate(Section):
-    """Test log-likelihood by importance sampling."""
+    """Test log-likelihood by importance sampling, and by quadrature where asked for."""
 
     samples: Count = 5000
+    exact: Flag = False
+
+
+class Gaps(Section):
+    """The split of the inference gap on a sub-sample of test images; 0 images leave it out."""
+
+    images: Index = 0
+    steps: Count = 500
+    learning_rate: Positive = 1e-2
+    samples: Count = 1000
 
 
 class TrainSettings(Section):
@@ -169,6 +193,7 @@ class Study(Section):
     objective: Objective = Objective()
     training: Training = Training()
     evaluate: Evaluate = Evaluate()
+    gaps: Gaps = Gaps()
     report: Report = Report()
 
     @model_validator(mode="after")
@@ -196,6 +221,15 @@ class Study(Section):
                 f"model.likelihood is normal but the pixels are binary (dataset.name "
                 f"{self.dataset.name}, dataset.binarisation {self.dataset.binarisation}): set "
                 "dataset.binarisation to none, or model.likelihood to bernoulli"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _quadrature_is_feasible(self) -> Study:
+        if self.evaluate.exact and self.model.latent > 2:
+            raise ValueError(
+                f"evaluate.exact is true but model.latent is {self.model.latent}; quadrature "
+                "takes 1 or 2 dimensions: set evaluate.exact to false or model.latent to 2"
             )
         return self
 

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from flowdepth.config import Annealing
-from flowdepth.vae import PlanarVAE, Posterior
-
-_LOG_2PI = math.log(2 * math.pi)
+from flowdepth.config import Annealing, Objective
+from flowdepth.path_gradient import path_derivative
+from flowdepth.vae import PlanarVAE, Posterior, log_standard_normal
 
 
 class LogWeight(NamedTuple):
@@ -41,37 +40,67 @@ def log_weight(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> LogWei
     log_volume = 0.5 * q.log_var.sum(-1, keepdim=True)
     return LogWeight(
         reconstruction=model.log_likelihood(x, z_k),
-        prior=_standard_normal(z_k),
-        posterior=_standard_normal(eps) - log_volume - ladj,
+        prior=log_standard_normal(z_k),
+        posterior=log_standard_normal(eps) - log_volume - ladj,
         z_0=z_0,
         z_k=z_k,
     )
 
 
+def elbo(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> Tensor:
+    """Return the ELBO [R, N] in nats at ``q``: the mean over ``eps`` [R, N, S, D].
+
+    What has a closed form under ``q_0`` replaces its sample, see `closed_form`.
+    """
+    return closed_form(log_weight(model, x, q, eps), q, eps).total().mean(-1)
+
+
+def closed_form(w: LogWeight, q: Posterior, eps: Tensor) -> LogWeight:
+    """Return ``w`` with the same expectation, its terms under ``q_0`` in closed form.
+
+    ``E|eps|^2 = D`` and ``E|z_0|^2 = |mu|^2 + |sigma|^2``. At ``K = 0`` that is the closed-form KL;
+    deeper flows keep sampled only what the flow changes,
+    ``(|z_K|^2 - |z_0|^2) / 2 - sum_k ladj_k``.
+    """
+    expected = (q.mu.square() + q.log_var.exp()).sum(-1, keepdim=True)
+    return w._replace(
+        prior=w.prior + 0.5 * (w.z_0.square().sum(-1) - expected),
+        posterior=w.posterior + 0.5 * (eps.square().sum(-1) - eps.shape[-1]),
+    )
+
+
 def objective(
-    model: PlanarVAE, x: Tensor, eps: Tensor, kind: str = "none", beta: float | Tensor = 1.0
+    model: PlanarVAE, x: Tensor, eps: Tensor, goal: Objective, beta: float | Tensor = 1.0
 ) -> Tensor:
-    """Return the annealed ELBO [R, N] in nats: the mean over ``eps`` [R, N, S, D].
+    """Return what training maximises [R, N] in nats, from ``eps`` [R, N, S, D].
 
-    ``kl``: ``E[log p(x|z) - beta (log q - log p(z))]`` (van den Berg et al. 2018);
-    ``joint``: ``E[beta log p(x, z) - log q]`` (Rezende & Mohamed 2015, equation 20).
-
-    What has a closed form under ``q_0`` replaces its sample: ``E|eps|^2 = D`` and
-    ``E|z_0|^2 = |mu|^2 + |sigma|^2``. At ``K = 0`` that is the closed-form KL; deeper flows keep
-    sampled only what the flow changes, ``(|z_K|^2 - |z_0|^2) / 2 - sum_k ladj_k``.
+    The bound is the ELBO, or ``logsumexp_s log w_s - log S`` (Burda et al. 2016, equation 8). Its
+    terms are annealed, see `annealed`. The gradient is the total derivative, or the path
+    derivative (Roeder et al. 2017), see `path_gradient`.
     """
     q = model.encode(x)
     w = log_weight(model, x, q, eps)
-    posterior = w.posterior + 0.5 * (eps.square().sum(-1) - eps.shape[-1])
-    expected = (q.mu.square() + q.log_var.exp()).sum(-1, keepdim=True)
-    prior = w.prior + 0.5 * (w.z_0.square().sum(-1) - expected)
-    if kind == "kl":
-        annealed = w.reconstruction + beta * (prior - posterior)
-    elif kind == "joint":
-        annealed = beta * (w.reconstruction + prior) - posterior
+    if goal.bound == "iwae":
+        log_w = annealed(w, goal.annealing.kind, beta)
+        return log_w.logsumexp(-1) - math.log(eps.shape[-2])
+    if goal.gradient == "path":
+        w = w._replace(posterior=path_derivative(w.posterior, q, eps, w.z_k))
     else:
-        annealed = w.reconstruction + prior - posterior
-    return annealed.mean(-1)
+        w = closed_form(w, q, eps)
+    return annealed(w, goal.annealing.kind, beta).mean(-1)
+
+
+def annealed(w: LogWeight, kind: str, beta: float | Tensor) -> Tensor:
+    """Return log w [R, N, S] at temperature ``beta``.
+
+    ``kl``: ``log p(x|z) - beta (log q - log p(z))`` (van den Berg et al. 2018);
+    ``joint``: ``beta log p(x, z) - log q`` (Rezende & Mohamed 2015, equation 20).
+    """
+    if kind == "kl":
+        return w.reconstruction + beta * (w.prior - w.posterior)
+    if kind == "joint":
+        return beta * (w.reconstruction + w.prior) - w.posterior
+    return w.total()
 
 
 def temperature(annealing: Annealing, updates: int, updates_per_epoch: int) -> float:
@@ -83,8 +112,3 @@ def temperature(annealing: Annealing, updates: int, updates_per_epoch: int) -> f
         return 1.0
     t = updates if annealing.unit == "updates" else updates / updates_per_epoch
     return min(1.0, annealing.start + t / annealing.length)
-
-
-def _standard_normal(z: Tensor) -> Tensor:
-    """Return ``log N(z; 0, I)``."""
-    return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * _LOG_2PI

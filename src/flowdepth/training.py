@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from flowdepth.config import Objective, Training
-from flowdepth.objective import objective, temperature
+from flowdepth.objective import elbo, objective, temperature
 from flowdepth.streams import generator, normals
 from flowdepth.vae import PlanarVAE
 
@@ -131,7 +131,7 @@ class PackTraining:
     def _step(self, x: Tensor, eps: Tensor, beta: float) -> Tensor:
         """Make one update; return each seed's objective summed over the batch [R]."""
         self.optimizer.zero_grad(set_to_none=True)
-        values = objective(self.model, x, eps, self.goal.annealing.kind, beta)
+        values = objective(self.model, x, eps, self.goal, beta)
         (-values.mean(-1)).sum().backward()
         self.optimizer.step()
         return values.detach().sum(-1)
@@ -163,7 +163,8 @@ class PackTraining:
             eps = normals(
                 self.seeds, "validation", number, shape=shape, dtype=x.dtype, device=x.device
             )[:, : len(x)]
-            total += objective(self.model, x.expand(len(self.seeds), -1, -1), eps).sum(-1)
+            every = x.expand(len(self.seeds), -1, -1)
+            total += elbo(self.model, every, self.model.encode(every), eps).sum(-1)
         return total / len(self.validation)
 
     def _record(self, epoch: int, beta: float, train: Tensor, validation: Tensor) -> None:
