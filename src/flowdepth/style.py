@@ -53,6 +53,8 @@ _RC = {
     "svg.hashsalt": "flowdepth",
     "pdf.fonttype": 42,
 }
+# From the middle of a label's left edge, so that it never crosses the letters.
+_LEADER = {"arrowstyle": "-", "lw": 0.6, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 1}
 _METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -172,6 +174,6 @@ def label_ends(axes: Axes, ends: dict[str, tuple[float, float, object]]) -> None
             textcoords=axes.get_yaxis_transform(),
             color=colour,
             va="center",
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 1, "shrinkB": 1},
+            arrowprops=_LEADER | {"color": colour},
             annotation_clip=False,
         )
