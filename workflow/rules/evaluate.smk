@@ -8,6 +8,7 @@ rule evaluate:
     output:
         metrics=f"{PACK}/metrics.csv",
         per_image=f"{PACK}/images.parquet",
+        convergence=f"{PACK}/convergence.csv",
         examples=f"{PACK}/examples.safetensors",
         cost=f"{PACK}/evaluate_cost.json",
     log:
@@ -29,4 +30,5 @@ rule evaluate:
         f" --device {study.device}"
         " --threads {threads} --images {input.images:q} --model {input.model:q}"
         " --metrics {output.metrics:q} --per-image {output.per_image:q}"
-        " --examples {output.examples:q} --cost {output.cost:q}"
+        " --convergence {output.convergence:q} --examples {output.examples:q}"
+        " --cost {output.cost:q}"

@@ -5,11 +5,15 @@ rule figures:
     input:
         expand(rules.evaluate.output.examples, **GRID),
         expand(rules.train.output.history, **GRID),
+        expand(rules.evaluate.output.per_image, **GRID),
         metrics=rules.summarise.output.metrics,
         summary=rules.summarise.output.summary,
+        convergence=rules.summarise.output.convergence,
     output:
         figure("nll_by_depth", "Likelihood"),
         figure("elbo_and_nll", "Likelihood"),
+        figure("convergence", "Trust"),
+        figure("weights", "Trust"),
         figure("learning_curves", "Training"),
         figure("reconstructions", "Images"),
         figure("prior_samples", "Images"),
@@ -28,4 +32,4 @@ rule figures:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.figures --settings {params.settings:q}"
         " --packs {params.packs:q} --metrics {input.metrics:q} --summary {input.summary:q}"
-        " --output {params.folder:q}"
+        " --convergence {input.convergence:q} --output {params.folder:q}"

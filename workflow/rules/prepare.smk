@@ -11,6 +11,7 @@ rule prepare:
     conda:
         "../envs/flowdepth.yaml"
     params:
+        code=stamp("prepare"),
         settings=section("dataset"),
     message:
         f"prepare {study.dataset.name}"

@@ -9,6 +9,7 @@ from flowdepth import catalogue
 from flowdepth.config import read_study
 from flowdepth.errors import UserError
 from flowdepth.machine import shows_gpu
+from flowdepth.stamps import stamp
 
 # Jobs run in the environment that Snakemake runs in, activated or not.
 shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')

@@ -1,4 +1,4 @@
-# every pack of the grid -> a row per depth and seed, and a row per depth
+# every pack of the grid -> the study's tables: by seed, by depth, by pair of depths
 
 
 rule summarise:
@@ -9,6 +9,8 @@ rule summarise:
     output:
         metrics=results("metrics.csv"),
         summary=results("summary.csv"),
+        comparisons=results("comparisons.csv"),
+        convergence=results("convergence.csv"),
     log:
         results("logs", "summarise.log"),
     localrule: True
@@ -23,3 +25,4 @@ rule summarise:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.summarise --settings {params.settings:q}"
         " --packs {params.packs:q} --metrics {output.metrics:q} --summary {output.summary:q}"
+        " --comparisons {output.comparisons:q} --convergence {output.convergence:q}"

@@ -1,17 +1,32 @@
-# summary.csv -> the main table (Markdown, LaTeX, CSV)
+# the study's tables of numbers -> tables to read (Markdown, LaTeX, CSV)
 
 
 rule tables:
     input:
         summary=rules.summarise.output.summary,
+        comparisons=rules.summarise.output.comparisons,
+        convergence=rules.summarise.output.convergence,
     output:
         report(
             results("tables", "nll_by_depth.csv"),
             caption="../report/table.rst",
             category="Likelihood",
         ),
-        results("tables", "nll_by_depth.md"),
-        results("tables", "nll_by_depth.tex"),
+        report(
+            results("tables", "comparisons.csv"),
+            caption="../report/comparisons.rst",
+            category="Likelihood",
+        ),
+        report(
+            results("tables", "errors.csv"),
+            caption="../report/errors.rst",
+            category="Trust",
+        ),
+        expand(
+            results("tables", "{name}.{form}"),
+            name=["nll_by_depth", "comparisons", "errors"],
+            form=["md", "tex"],
+        ),
     log:
         results("logs", "tables.log"),
     localrule: True
@@ -25,4 +40,5 @@ rule tables:
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.tables --settings {params.settings:q}"
-        " --summary {input.summary:q} --output {params.folder:q}"
+        " --summary {input.summary:q} --comparisons {input.comparisons:q}"
+        " --convergence {input.convergence:q} --output {params.folder:q}"

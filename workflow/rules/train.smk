@@ -18,6 +18,7 @@ rule train:
         mem_mb=4000,
         runtime="12h",
     params:
+        code=stamp("train"),
         settings=train_settings,
         seeds=pack_seeds,
     message:

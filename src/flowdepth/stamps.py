@@ -1,0 +1,49 @@
+"""What a stage's code is, as far as its results depend on it.
+
+Comments, docstrings and layout do not count: an edit of them makes nothing stale.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import grimp
+
+
+def stamp(stage: str) -> str:
+    """Return ``module@hash`` of each module of this package that the stage imports, itself too."""
+    module = f"flowdepth.stages.{stage}"
+    used = {module} | _imports().find_upstream_modules(module)
+    return " ".join(f"{name}@{_digest(name)}" for name in sorted(used))
+
+
+@cache
+def _imports() -> grimp.ImportGraph:
+    return grimp.build_graph("flowdepth")
+
+
+@cache
+def _digest(module: str) -> str:
+    return digest(Path(find_spec(module).origin).read_text(encoding="utf-8"))
+
+
+def digest(source: str) -> str:
+    """Return a hash of the syntax tree of ``source`` without its docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            del body[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12]
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
