@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
 from flowdepth.config import Dataset, Flow, Model
 from flowdepth.datasets import prepare
@@ -46,3 +47,19 @@ def binary_images(count: int, pixels: int = 6, seed: int = 0) -> Tensor:
     """Binary images [N, P], float64."""
     noise = torch.Generator().manual_seed(seed)
     return torch.randint(0, 2, (count, pixels), generator=noise).double()
+
+
+def ppca(depth: int, seeds: tuple[int, ...] = (0,), latent: int = 2) -> PlanarVAE:
+    """A linear decoder under a Normal likelihood: probabilistic PCA, with a closed form."""
+    settings = {"hidden": (), "likelihood": "normal", "scale_start": 0.8}
+    return small_vae(depth, seeds, disturb=0.2, pixels=4, latent=latent, **settings)
+
+
+def closed_form(vae: PlanarVAE, images: Tensor) -> Tensor:
+    """Return log N(x; c, W^T W + sigma^2 I) [R, N]."""
+    weight = vae.output.weight.detach()
+    noise = (2 * vae.observation.log_scale.detach()).exp().view(-1, 1, 1)
+    covariance = weight.mT @ weight + noise * torch.eye(weight.shape[-1], dtype=weight.dtype)
+    centre = vae.output.bias.detach()
+    x = images.expand(vae.replicas, -1, -1)
+    return MultivariateNormal(centre, covariance.unsqueeze(1)).log_prob(x)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from flowdepth.flows import PlanarParameters, invertible, planar_flow
+from flowdepth.flows import PlanarParameters, inverse, invertible, planar_flow
 
 
 def drawn(*lead: int, depth: int, latent: int, points: int, scale: float = 1.0) -> list[Tensor]:
@@ -163,6 +165,110 @@ def test_exactly_on_the_plane_far_below_float32() -> None:
     ladj.sum().backward()
     assert ladj.item() < -87
     assert u.grad.isfinite().all()
+
+
+EDGES = {
+    "a": st.floats(-80, 80),
+    "log_norm": st.floats(-8, 4),
+    "p": st.floats(-1e3, 1e3) | st.just(0.0),
+}
+
+
+def edge_layer(a: float, log_norm: float) -> tuple[Tensor, Tensor]:
+    """``u``, ``w`` [1, 2], exact in float32: ``w . u`` is near ``a``, ``|w|`` 10^log_norm."""
+    w = torch.tensor([[10.0**log_norm, 0.0]])
+    u = torch.tensor([[a / 10.0**log_norm, 1.0]])
+    return u.double(), w.double()
+
+
+@settings(deadline=None, max_examples=200)
+@given(**EDGES)
+def test_float32_edges_lose_invertibility(a: float, log_norm: float, p: float) -> None:
+    """Along ``w`` points keep their order, but for the rounding of a step by ``u_hat``."""
+    u, w = (t.float() for t in edge_layer(a, log_norm))
+    u_hat, log_s = invertible(u, w)
+    assert log_s.isfinite().all()
+    rounding = 4 * torch.finfo(torch.float32).eps * (1 + abs(a))
+    assert (w.double() * u_hat.double()).sum().item() >= -1 - rounding
+    around = torch.linspace(-3, 3, 101, dtype=torch.float64)
+    for heights in (around, around * 1e-3, around + p):
+        z = torch.stack([(heights / w[0, 0].double()), torch.zeros(101)], -1).float()
+        moved, _ = flow(z, u, w, torch.zeros(1))
+        after = moved[:, 0].double() * w[0, 0].double()
+        assert (after.diff() >= -rounding * heights.abs().max()).all()
+
+
+@settings(deadline=None, max_examples=200)
+@given(**EDGES)
+def test_inverse_misses_at_the_edges(a: float, log_norm: float, p: float) -> None:
+    """What the flow makes of the inverse is the point asked for, to rounding."""
+    for u, w, eps in [
+        (*edge_layer(a, log_norm), torch.finfo(torch.float64).eps),
+        (*(t.float() for t in edge_layer(a, log_norm)), torch.finfo(torch.float32).eps),
+    ]:
+        asked = torch.tensor([[0.0, 0.3], [1.0, 0.3], [-1e-3, 0.3]], dtype=u.dtype) / w[0, 0]
+        parameters = PlanarParameters(u, w, torch.full((1,), p, dtype=u.dtype))
+        z, ladj = inverse(asked, parameters)
+        again, _ = planar_flow(z, parameters)
+        heights = ((again - asked) * w).sum(-1)
+        assert ladj.isfinite().all()
+        assert heights.abs().max().item() <= 8 * eps * (1 + abs(a) + abs(p))
+
+
+@pytest.mark.parametrize("depth", [1, 4, 16])
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+def test_inverse_goes_back_elsewhere(depth: int, dtype: torch.dtype, error: float) -> None:
+    """For layers like those of a model at its start: none contracts by much."""
+    z, u, w, b = drawn(300, depth=depth, latent=3, points=7)
+    u = 0.1 * u + 0.54 * w / w.square().sum(-1, keepdim=True)
+    z, u, w, b = (t.to(dtype) for t in (z, u, w, b))
+    moved, ladj = flow(z, u, w, b)
+    back, back_ladj = inverse(moved, PlanarParameters(u, w, b))
+    apart = (back - z).norm(dim=-1) / (1 + z.norm(dim=-1))
+    assert apart.max().item() < error
+    assert (back_ladj - ladj).abs().max().item() < 4 * error
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_inverse_of_strong_layers_is_wrong_by_more_than_rounding(scale: float) -> None:
+    """Its error is that of a pre-activation, enlarged by what the layer contracts."""
+    z, u, w, b = drawn(2000, depth=1, latent=3, points=5, scale=scale)
+    moved, ladj = flow(z, u, w, b)
+    back, back_ladj = inverse(moved, PlanarParameters(u, w, b))
+    u_hat, _ = invertible(u, w)
+    terms = (w.abs() @ moved.abs().mT).squeeze(1) + b.abs()
+    bound = 2 * torch.finfo(z.dtype).eps * (1 + u_hat.norm(dim=-1) * terms / ladj.exp())
+    assert ((back - z).norm(dim=-1) <= 4 * bound).all()
+    mild = ladj > -3
+    torch.testing.assert_close(back_ladj[mild], ladj[mild], rtol=0, atol=1e-11)
+
+
+def test_inverse_stops_before_it_has_converged() -> None:
+    """A layer that contracts to nothing: near its plane Newton's steps gain a third at a time."""
+    target = torch.tensor([0.0, 1e-300, 1e-12, -1e-3, 2.0], dtype=torch.float64)
+    layer = PlanarParameters(
+        torch.tensor([[-80.0]]).double(), torch.ones(1, 1).double(), torch.zeros(1).double()
+    )
+    found = inverse(target.unsqueeze(-1), layer)[0].squeeze(-1)
+    assert found[0] == 0
+    assert found[1].log().item() == pytest.approx(math.log(1e-300) + 80)
+    # h = p - p^3 / 3 there, of which p itself cancels.
+    assert found[2].item() == pytest.approx((3 * 1e-12) ** (1 / 3), rel=1e-6)
+    torch.testing.assert_close((found - found.tanh())[3:], target[3:], rtol=1e-9, atol=0)
+
+
+def test_inverse_of_no_layers_moves_points() -> None:
+    z, u, w, b = drawn(2, depth=0, latent=3, points=5)
+    back, ladj = inverse(z, PlanarParameters(u, w, b))
+    assert torch.equal(back, z)
+    assert not ladj.any()
+
+
+def test_inverse_of_zero_w_gives_nan() -> None:
+    u, w, b = torch.ones(1, 3), torch.zeros(1, 3), torch.full((1,), 0.5)
+    back, ladj = inverse(torch.zeros(1, 3), PlanarParameters(u, w, b))
+    torch.testing.assert_close(back, -torch.tanh(b).expand(1, 3))
+    assert ladj.item() == 0
 
 
 @pytest.mark.gpu

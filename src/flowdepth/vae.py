@@ -6,6 +6,7 @@ Shapes: images ``x`` [R, N, P], latent points ``z`` [R, N, S, D].
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -13,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowdepth.config import Flow, Model
-from flowdepth.flows import PlanarParameters, planar_flow
+from flowdepth.flows import PlanarParameters, inverse, planar_flow
 from flowdepth.observation import observation
 
+_LOG_2PI = math.log(2 * math.pi)
 _POINTWISE = {"relu": torch.relu, "softplus": functional.softplus, "tanh": torch.tanh}
 
 
@@ -51,6 +53,11 @@ class Hidden(nn.Module):
         return _POINTWISE[self.activation](y)
 
 
+def log_standard_normal(z: Tensor) -> Tensor:
+    """Return ``log N(z; 0, I)`` in nats, [...] for ``z`` [..., D]."""
+    return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * _LOG_2PI
+
+
 def _mlp(replicas: int, inputs: int, widths: tuple[int, ...], model: Model) -> nn.Sequential:
     pairs = zip((inputs, *widths), widths, strict=False)
     return nn.Sequential(*(Hidden(replicas, i, o, model) for i, o in pairs))
@@ -76,6 +83,17 @@ class Posterior(NamedTuple):
         points = z_0.reshape(z_0.shape[0], sets, -1, z_0.shape[-1])
         z_k, ladj = planar_flow(points, self.flow)
         return z_0, z_k.view_as(z_0), ladj.view(z_0.shape[:-1])
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return ``log q_K(z|x)`` [R, N, S] in nats at given points ``z`` [R, N, S, D].
+
+        Through the flow's inverse, as accurate as that; no gradients pass the flow.
+        """
+        sets = self.flow.w.shape[1]
+        z_0, ladj = inverse(z.reshape(z.shape[0], sets, -1, z.shape[-1]), self.flow)
+        eps = (z_0.view_as(z) - self.mu.unsqueeze(-2)) * (-0.5 * self.log_var).exp().unsqueeze(-2)
+        log_volume = 0.5 * self.log_var.sum(-1, keepdim=True)
+        return log_standard_normal(eps) - log_volume - ladj.view(z.shape[:-1])
 
 
 class PlanarVAE(nn.Module):

@@ -1,0 +1,31 @@
+# a trained pack, the test images and their estimates -> log-likelihoods by quadrature beside them
+
+
+rule exact:
+    input:
+        images=rules.prepare.output.images,
+        model=rules.train.output.model,
+        per_image=rules.evaluate.output.per_image,
+    output:
+        exact=f"{PACK}/exact.csv",
+        per_image=f"{PACK}/exact.parquet",
+    log:
+        results("logs", "exact", "K{depth}_seeds{pack}.log"),
+    conda:
+        "../envs/flowdepth.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS_PER_JOB,
+        mem_mb=4000,
+        runtime="12h",
+    params:
+        code=stamp("exact"),
+    message:
+        "integrate K = {wildcards.depth}, seeds {wildcards.pack}"
+    shell:
+        "exec &> >(tee {log:q}); "
+        "python -m flowdepth.stages.exact"
+        f" --device {study.device}"
+        " --threads {threads} --images {input.images:q} --model {input.model:q}"
+        " --per-image {input.per_image:q} --exact {output.exact:q}"
+        " --exact-per-image {output.per_image:q}"
