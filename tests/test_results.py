@@ -11,11 +11,14 @@ from safetensors.numpy import save_file
 from flowdepth.config import Study, read_study
 from flowdepth.errors import UserError
 from flowdepth.results import (
+    HISTORY,
     PACK_METRICS,
+    UNKNOWABLE,
     depth_of,
     read_examples,
-    read_history,
+    read_images,
     read_packs,
+    read_rows,
     read_study_table,
     read_table,
 )
@@ -123,7 +126,7 @@ def test_folder_of_another_name_has_no_depth() -> None:
 def test_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "history.csv"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="not a CSV table"):
+    with pytest.raises(UserError, match="not a csv table"):
         read_table(path, ("seed",))
 
 
@@ -138,13 +141,67 @@ def test_history_knows_its_depth(tmp_path: Path) -> None:
     pack = write_pack(tmp_path, 2)
     rows = "seed,epoch,updates,train,validation,beta\n1,1,9,-3,-4,1\n0,1,9,-3,-4,1\n"
     (pack / "history.csv").write_text(rows)
-    assert read_history([pack])[["depth", "seed"]].to_numpy().tolist() == [[2, 0], [2, 1]]
+    found = read_rows([pack], "history.csv", HISTORY)
+    assert found[["depth", "seed"]].to_numpy().tolist() == [[2, 0], [2, 1]]
+
+
+def test_pack_without_rows_spoils_the_numbers_of_others(tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
+    for pack, rows in zip(packs, ("", "1,1,9,-3,-4,1\n"), strict=True):
+        (pack / "history.csv").write_text(f"{','.join(HISTORY)}\n{rows}")
+    assert read_rows(packs, "history.csv", HISTORY)["validation"].dtype == int
+    assert read_rows(packs[:1], "history.csv", HISTORY).empty
+
+
+def write_images(pack: Path, counts: dict[int, int]) -> None:
+    rows = [
+        {"seed": seed, "image": i, "log_p": -20.0 - i, "mcse": 0.1, "ess": 9.0, "k_hat": np.nan}
+        for seed, count in counts.items()
+        for i in range(count)
+    ]
+    pd.DataFrame(rows).to_parquet(pack / "images.parquet")
+
+
+def test_images_of_failed_seeds_are_read(study: Study, tmp_path: Path) -> None:
+    numbers = [name for name in PACK_METRICS if name not in ("seed", "status", "message")]
+    failed = {name: [None, 1.0] for name in numbers} | {"status": ["failed", "done"]}
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, **failed)]
+    for pack in packs:
+        write_images(pack, {0: 3, 1: 3})
+    found = read_images(packs, read_packs(study, packs))
+    assert found.groupby(["depth", "seed"]).size().to_dict() == {(0, 0): 3, (0, 1): 3, (2, 1): 3}
+
+
+def test_trainings_with_other_images_are_paired(study: Study, tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
+    write_images(packs[0], {0: 3, 1: 3})
+    write_images(packs[1], {0: 3, 1: 2})
+    with pytest.raises(UserError, match=r"K = 2, seed 1: 2 test images.*expected 3"):
+        read_images(packs, read_packs(study, packs))
+
+
+def test_damaged_images_are_read(study: Study, tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
+    (packs[0] / "images.parquet").write_bytes(b"no parquet")
+    with pytest.raises(UserError, match=r"images.parquet: not a parquet table"):
+        read_images(packs, read_packs(study, packs))
+
+
+@pytest.mark.parametrize("name", UNKNOWABLE)
+def test_finished_seed_may_lack_what_cannot_be_known(
+    study: Study, tmp_path: Path, name: str
+) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, **{name: [0.5, None]})]
+    assert read_packs(study, packs)[name].isna().sum() == 1
+    spoilt = write_pack(tmp_path / "other", 2, **{name: [0.5, "much"]})
+    with pytest.raises(UserError, match=f"seed 1 is done but its {name}"):
+        read_packs(study, [packs[0], spoilt])
 
 
 def write_examples(pack: Path, height: int, width: int) -> None:
     image = np.arange(6, dtype=np.float32)
     images = {"originals": image[None], "reconstructions": image[None, None]}
-    facts = {"seeds": "[3]", "height": str(height), "width": str(width)}
+    facts = {"examples": json.dumps({"seeds": [3], "height": height, "width": width})}
     save_file(images | {"samples": image[None, None]}, pack / "examples.safetensors", facts)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdepth.statistics import decimals, paired_difference, t_interval
+from flowdepth.statistics import decimals, holm, paired_difference, t_interval
 
 
 def test_interval_of_five_values_is_the_textbook_one() -> None:
@@ -29,7 +29,7 @@ def test_interval_covers_the_mean_as_often_as_it_says() -> None:
 def test_one_value_has_a_mean_and_no_interval() -> None:
     found = t_interval([2.5])
     assert found.mean == 2.5
-    assert all(math.isnan(value) for value in (found.se, found.low, found.high))
+    assert all(math.isnan(value) for value in (found.se, found.low, found.high, found.p))
 
 
 def test_no_values_give_no_mean() -> None:
@@ -78,3 +78,40 @@ def test_decimals_follow_the_interval(half_widths: list[float], places: int) -> 
 
 def test_decimals_ignore_unknown_widths() -> None:
     assert decimals([math.nan, 0.0, 0.02, math.nan]) == 3
+
+
+def test_p_value_is_below_a_twentieth_where_the_interval_excludes_zero() -> None:
+    for shift in np.linspace(-2, 2, 41):
+        found = t_interval(np.array([-1.0, 0.3, 0.2, 0.5]) + shift)
+        assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
+
+
+def test_p_value_is_the_textbook_one() -> None:
+    assert t_interval([1.0, 2.0, 3.0, 4.0, 5.0]).p == pytest.approx(0.01324, abs=1e-5)
+
+
+@pytest.mark.parametrize(("values", "p"), [([2.0, 2.0], 0.0), ([0.0, 0.0], 1.0)])
+def test_equal_values_have_a_p_value(values: list[float], p: float) -> None:
+    assert t_interval(values).p == p
+
+
+def test_holm_s_steps() -> None:
+    # 3 * 0.01, then 2 * 0.03, then no less than the one before
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.6, 0.5]) == [1.0, 1.0]
+
+
+def test_comparison_that_was_not_made_counts() -> None:
+    found = holm([math.nan, 0.02, 0.5, math.nan])
+    assert found[1:3] == pytest.approx([0.04, 0.5])
+    assert math.isnan(found[0])
+    assert math.isnan(found[3])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_holm_lies_between_no_correction_and_bonferroni(p: list[float]) -> None:
+    adjusted = np.array(holm(p))
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(1, len(p) * np.array(p)) + 1e-12).all()
+    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()

@@ -1,37 +1,75 @@
-"""The study's answer in words, made from summary.csv and claiming no more than it shows."""
+"""The study's answer in words, made from its tables and claiming no more than they show."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from flowdepth.comparisons import NEIGHBOUR, TREND, VANILLA
 from flowdepth.statistics import decimals
+from flowdepth.typesetting import p_value, signed
+from flowdepth.weights import K_HAT_LIMIT, WARNING_SHARE
+
+# A difference is shown where the p-value, after Holm's correction, is below it.
+LEVEL = 0.05
+_INTERVAL = "95 % interval"
 
 
-def answer(summary: pd.DataFrame) -> str:
+def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     """Return one sentence: the depth of lowest mean NLL and its paired difference from K = 0."""
     done = summary[summary["seeds"] > 0]
     if done.empty:
         return "No training finished, so there is no answer."
     best = done.loc[done["nll_mean"].idxmin()]
-    return f"{_lead(done, best)}{_comparison(done, best)}."
+    vanilla, places = _made(comparisons, VANILLA), _places(comparisons)
+    return f"{_lead(done, best)}{_comparison(done, best, vanilla, places)}."
 
 
-def remarks(summary: pd.DataFrame) -> list[str]:
+def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
     """Return what a reader must know beside the answer, a sentence each."""
-    lower = summary.loc[summary["nll_difference_high"] < 0, "depth"].tolist()
-    higher = summary.loc[summary["nll_difference_low"] > 0, "depth"].tolist()
-    known = int(summary["nll_difference_low"].notna().sum())
-    failed = int(summary["failed"].sum())
-    total = failed + int(summary["seeds"].sum())
-    sentences = {
-        f"Below K = 0 by an interval that excludes 0: {_depths(lower)}.": lower,
-        f"Above K = 0 by an interval that excludes 0: {_depths(higher)}.": higher,
-        f"Each of the {known} intervals stands for its own comparison with K = 0; they are not "
-        "corrected for their number, and say nothing of two depths above 0.": known > 1,
-        f"{failed} of {total} trainings failed and {'is' if failed == 1 else 'are'} "
-        "left out of every mean.": failed,
-    }
-    return [sentence for sentence, applies in sentences.items() if applies]
+    found = [
+        *_against_vanilla(_made(comparisons, VANILLA)),
+        *_steps(_made(comparisons, NEIGHBOUR)),
+        *_slope(_made(comparisons, TREND), _places(comparisons)),
+    ]
+    if comparisons["p"].notna().any():
+        found.append(
+            "A difference is shown where the p-value of the paired t-test over seeds is below "
+            f"{LEVEL}, after Holm's correction for the number of comparisons of its kind; the "
+            "intervals are not corrected."
+        )
+    if summary["seeds"].max() == 1:
+        found.append(
+            "With one seed there is no interval and no p-value: how much chance in training "
+            "changes a result shows only between seeds."
+        )
+    return found + _failures(summary)
+
+
+def warning(summary: pd.DataFrame) -> str:
+    """Return what is wrong with the estimates of which depths, or nothing."""
+    doubtful = summary[summary["k_hat_share_mean"] > WARNING_SHARE]
+    shares = [
+        f"K = {row.depth} ({100 * row.k_hat_share_mean:.1f} %)" for row in doubtful.itertuples()
+    ]
+    if not shares:
+        return ""
+    return (
+        f"More than {100 * WARNING_SHARE:.0f} % of the test images have importance weights whose "
+        f"Pareto shape is above {K_HAT_LIMIT} at {_list(shares)}. For such images a few weights "
+        "decide the estimate, its Monte-Carlo error cannot be trusted, and the NLL given is likely "
+        "too high. Raise evaluate.samples, and read differences of these depths, marked †, with "
+        "care: if the share stays, the encoder's posterior is too narrow for these images."
+    )
+
+
+def _made(comparisons: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the comparisons of a kind that have a seed to rest on."""
+    return comparisons[(comparisons["kind"] == kind) & (comparisons["seeds"] > 0)]
+
+
+def _places(comparisons: pd.DataFrame) -> int:
+    """Return the decimals of differences, those of the table of comparisons."""
+    return decimals((comparisons["high"] - comparisons["low"]) / 2)
 
 
 def _lead(done: pd.DataFrame, best: pd.Series) -> str:
@@ -42,18 +80,17 @@ def _lead(done: pd.DataFrame, best: pd.Series) -> str:
     return f"{name} {claim} test NLL, {best['nll_mean']:.{places}f} nats over {seeds}"
 
 
-def _comparison(done: pd.DataFrame, best: pd.Series) -> str:
+def _comparison(done: pd.DataFrame, best: pd.Series, vanilla: pd.DataFrame, places: int) -> str:
     """Return what follows the lead: the paired difference, or why there is none."""
-    compared = done[done["nll_difference_mean"].notna()]
-    low, high = compared["nll_difference_low"], compared["nll_difference_high"]
-    if compared.empty:
+    if vanilla.empty:
         return _no_comparison(done)
-    difference = _difference(compared, best)
-    if low.isna().all():
+    difference = _difference(vanilla, best["depth"], places)
+    tests = int(vanilla["p_holm"].notna().sum())
+    if not tests:
         return "; ".join(["", *difference, "with one seed no interval can be given"])
-    if not ((low > 0) | (high < 0)).any():
-        shown = [*difference, "no depth's paired 95 % interval excludes 0"]
-        return f", with no difference shown at this size: {', and '.join(shown)}"
+    if not (vanilla["p_holm"] < LEVEL).any():
+        none = f"no depth's p-value, corrected for {_count(tests)}, is below {LEVEL}"
+        return f", with no difference shown at this size: {', and '.join([*difference, none])}"
     return "; ".join(["", *difference])
 
 
@@ -63,19 +100,72 @@ def _no_comparison(done: pd.DataFrame) -> str:
     return f"{missing}{single}"
 
 
-def _difference(compared: pd.DataFrame, best: pd.Series) -> list[str]:
-    """Return the clause on the best depth's difference from K = 0; none for K = 0 itself."""
-    mean, low, high = (best[f"nll_difference_{part}"] for part in ("mean", "low", "high"))
-    if pd.isna(mean):
+def _difference(vanilla: pd.DataFrame, depth: int, places: int) -> list[str]:
+    """Return the clause on the depth's difference from K = 0; none for K = 0 itself."""
+    rows = vanilla[vanilla["depth"] == depth]
+    if rows.empty:
         return []
-    widths = (compared["nll_difference_high"] - compared["nll_difference_low"]) / 2
-    digits = f"+z.{decimals(widths)}f"
-    interval = "" if pd.isna(low) else f" (95 % interval {low:{digits}} to {high:{digits}})"
-    clause = f"its difference from K = 0, paired by seed, is {mean:{digits}} nats{interval}"
-    return [clause.replace("-", "−")]
+    row = rows.iloc[0]
+    test = _p("; ", row["p_holm"], f", corrected for {_count(vanilla['p'].notna().sum())}")
+    change = _with_interval(row, places, test)
+    return [f"its difference from K = 0, paired by seed, is {change}"]
 
 
-def _depths(depths: list[int]) -> str:
-    *others, last = ["", *map(str, depths)]
-    listed = ", ".join(filter(None, others))
-    return f"K = {listed} and {last}" if listed else f"K = {last}"
+def _with_interval(row: pd.Series, places: int, more: str = "") -> str:
+    mean, low, high = signed(row[["mean", "low", "high"]], places)
+    return f"{mean} nats" + (f" ({_INTERVAL} {low} to {high}{more})" if low else "")
+
+
+def _p(before: str, p: float, after: str = "") -> str:
+    text = p_value(p)
+    return f"{before}p {text if text.startswith('<') else f'= {text}'}{after}" if text else ""
+
+
+def _count(tests: int) -> str:
+    return "1 comparison" if tests == 1 else f"{tests} comparisons"
+
+
+def _against_vanilla(rows: pd.DataFrame) -> list[str]:
+    shown = rows[rows["p_holm"] < LEVEL]
+    return [
+        f"Shown to be {side} K = 0: K = {_list(depths.map(str).tolist())}."
+        for side, depths in (
+            ("below", shown.loc[shown["mean"] < 0, "depth"]),
+            ("above", shown.loc[shown["mean"] > 0, "depth"]),
+        )
+        if len(depths)
+    ]
+
+
+def _steps(rows: pd.DataFrame) -> list[str]:
+    """Return the sentence on neighbouring depths, where it says more than the one above."""
+    if len(rows) < 2 or rows["p_holm"].isna().all():
+        return []
+    shown = [
+        f"from {row.reference} to {row.depth} ({'lower' if row.mean < 0 else 'higher'})"
+        for row in rows[rows["p_holm"] < LEVEL].itertuples()
+    ]
+    if not shown:
+        return ["No step between neighbouring depths is shown to change the NLL."]
+    return [f"Steps between neighbouring depths shown to change the NLL: {_list(shown)}."]
+
+
+def _slope(rows: pd.DataFrame, places: int) -> list[str]:
+    return [
+        f"On average each doubling of K from {row['reference']} to {row['depth']} changes the NLL "
+        f"by {_with_interval(row, places)}."
+        for _, row in rows.iterrows()
+    ]
+
+
+def _failures(summary: pd.DataFrame) -> list[str]:
+    failed = int(summary["failed"].sum())
+    total = failed + int(summary["seeds"].sum())
+    verb = "is" if failed == 1 else "are"
+    text = f"{failed} of {total} trainings failed and {verb} left out of every mean."
+    return [text] if failed else []
+
+
+def _list(words: list[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch import Tensor
 from flowdepth.objective import log_weight
 from flowdepth.streams import normals
 from flowdepth.vae import PlanarVAE
+from flowdepth.weights import nested_sizes, pareto_k
 
 # Decoder rows at once: on the CPU what stays in cache, on a GPU a share of the free memory.
 _CPU_ROWS = 4096
@@ -35,23 +37,31 @@ class Estimate:
         Estimate of log p(x).
     mcse
         Its Monte-Carlo standard error by the delta method,
-        ``sqrt((S sum w^2 / (sum w)^2 - 1) / S)``.
+        ``sqrt((S sum w^2 / (sum w)^2 - 1) / S)``; NaN for one sample.
     ess
         Effective sample size ``(sum w)^2 / sum w^2``, in samples.
+    k_hat
+        Pareto shape of the weights, a pure number; see :func:`~flowdepth.weights.pareto_k`.
     elbo
         Mean of log w.
     reconstruction
         Mean of log p(x|z).
     z_mean
         Mean of ``z_K`` [R, N, D].
+    nested_log_p, nested_mcse
+        The same from the first ``s`` of the ``S`` samples alone [R, N, J], for the ``J`` values of
+        ``s`` in :func:`~flowdepth.weights.nested_sizes`.
     """
 
     log_p: Tensor
     mcse: Tensor
     ess: Tensor
+    k_hat: Tensor
     elbo: Tensor
     reconstruction: Tensor
     z_mean: Tensor
+    nested_log_p: Tensor
+    nested_mcse: Tensor
 
     def active_units(self) -> Tensor:
         """Return how many latent units have ``Var_x(E[z|x]) > 0.01`` [R]."""
@@ -108,16 +118,39 @@ def _estimate_chunk(model: PlanarVAE, x: Tensor, eps: Tensor, size: int) -> Esti
 def summarise_weights(log_w: Tensor, reconstruction: Tensor, z_mean: Tensor) -> Estimate:
     """Return the estimate that the weights ``log_w`` [R, N, S] make, in their own precision."""
     samples = log_w.shape[-1]
-    log_sum = log_w.logsumexp(-1)
-    # log of S sum w^2 / (sum w)^2, at least 0: the relative second moment of the weights.
-    spread = ((2 * log_w).logsumexp(-1) - 2 * log_sum + math.log(samples)).clamp_min(0)
+    nested = [_moments(log_w[..., :size]) for size in nested_sizes(samples)]
+    log_p, mcse, ess = nested[-1]
+    k_hat = pareto_k(log_w.cpu().double().numpy())
     return Estimate(
-        log_p=log_sum - math.log(samples),
-        mcse=(spread.expm1() / samples).sqrt(),
-        ess=samples * (-spread).exp(),
+        log_p=log_p,
+        mcse=mcse,
+        ess=ess,
+        k_hat=torch.from_numpy(k_hat).to(log_w),
         elbo=log_w.mean(-1),
         reconstruction=reconstruction,
         z_mean=z_mean,
+        nested_log_p=torch.stack([moments.log_p for moments in nested], -1),
+        nested_mcse=torch.stack([moments.mcse for moments in nested], -1),
+    )
+
+
+class _Moments(NamedTuple):
+    log_p: Tensor
+    mcse: Tensor
+    ess: Tensor
+
+
+def _moments(log_w: Tensor) -> _Moments:
+    """Return what the first two moments of the weights [R, N, S] tell, each [R, N]."""
+    samples = log_w.shape[-1]
+    log_sum = log_w.logsumexp(-1)
+    # log of S sum w^2 / (sum w)^2, at least 0: the relative second moment of the weights.
+    spread = ((2 * log_w).logsumexp(-1) - 2 * log_sum + math.log(samples)).clamp_min(0)
+    error = (spread.expm1() / samples).sqrt()
+    return _Moments(
+        log_p=log_sum - math.log(samples),
+        mcse=error if samples > 1 else torch.full_like(error, math.nan),
+        ess=samples * (-spread).exp(),
     )
 
 

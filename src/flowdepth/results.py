@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
@@ -23,22 +24,41 @@ from flowdepth.errors import UserError
 
 REDO = "delete the file and run snakemake again"
 HISTORY = ("seed", "epoch", "updates", "train", "validation", "beta")
-ESTIMATES = ("elbo", "nll", "nll_mcse", "kl", "reconstruction", "ess", "active_units")
+# What one sample, one image or a few weights cannot tell is empty in a finished seed, too.
+UNKNOWABLE = ("nll_mcse", "nll_image_se", "k_hat_share")
+ESTIMATES = (
+    *("elbo", "nll", "nll_mcse", "nll_image_se", "kl", "reconstruction"),
+    *("ess", "k_hat_share", "active_units"),
+)
 COUNTS = ("parameters", "epochs", "best_epoch")
 PACK_METRICS = ("seed", "status", "message", *ESTIMATES, *COUNTS)
+IMAGES = ("seed", "image", "log_p", "mcse", "ess", "k_hat")
+PACK_CONVERGENCE = ("seed", "samples", "nll", "nll_mcse")
+EXACT = (
+    *("seed", "exact_nll", "exact_error", "nll", "nll_mcse"),
+    *("difference", "difference_in_mcse", "worst_image_in_mcse"),
+)
 
-# The study's own tables: metrics.csv has a row per depth and seed, summary.csv a row per depth.
+# The study's own tables: metrics.csv has a row per depth and seed, summary.csv a row per depth,
+# comparisons.csv a row per pair of depths.
 METRICS = (
     *("study", "dataset", "depth", "seed", "status", *ESTIMATES, "parameters", "epochs"),
     *("train_seconds", "evaluate_seconds", "peak_memory_mb", "device"),
 )
 INTERVALS = ("nll", "neg_elbo", "nll_difference")
-MEANS = ("ess", "active_units", "kl", "reconstruction")
+MEANS = ("ess", "k_hat_share", "active_units", "kl", "reconstruction")
 SUMMARY = (
     *("depth", "seeds", "failed"),
     *(f"{name}_{part}" for name in INTERVALS for part in ("mean", "se", "low", "high")),
-    *("nll_mcse", *(f"{name}_mean" for name in MEANS), "parameters"),
+    *("nll_image_se", "nll_mcse", *(f"{name}_mean" for name in MEANS), "parameters"),
     *("train_seconds_mean", "evaluate_seconds_mean"),
+)
+# convergence.csv has a row per depth and number of samples.
+CONVERGENCE = ("depth", "samples", "seeds", "nll_mean", "nll_mcse")
+
+_NO_TABLE = (
+    *(pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError),
+    pa.ArrowInvalid,
 )
 
 
@@ -74,7 +94,9 @@ def depth_of(pack: Path) -> int:
 
 
 def read_table(path: Path, columns: Sequence[str], text: bool = False) -> pd.DataFrame:
-    """Return the CSV file with at least ``columns``; with ``text``, every cell as it is written.
+    """Return the CSV or Parquet file with at least ``columns``.
+
+    With ``text``, every cell of a CSV file is as it is written.
 
     Raises
     ------
@@ -82,11 +104,14 @@ def read_table(path: Path, columns: Sequence[str], text: bool = False) -> pd.Dat
         If the file is missing, is no table, or lacks a column.
     """
     try:
-        frame = pd.read_csv(path, dtype=str if text else None, keep_default_na=not text)
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(path, dtype=str if text else None, keep_default_na=not text)
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run snakemake to make it") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a CSV table ({error}); {REDO}") from None
+    except _NO_TABLE as error:
+        raise UserError(f"{path}: not a {path.suffix[1:]} table ({error}); {REDO}") from None
     absent = [name for name in columns if name not in frame.columns]
     if absent:
         raise UserError(
@@ -145,20 +170,40 @@ def read_packs(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     return frame.sort_values(["depth", "seed"], ignore_index=True).drop(columns="file")
 
 
-def read_history(packs: Sequence[Path]) -> pd.DataFrame:
-    """Return a row per depth, seed and epoch of training.
+def read_rows(packs: Sequence[Path], name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of every pack's file ``name`` with their ``depth``, sorted by it and seed.
 
     Raises
     ------
     UserError
         If a file is missing or lacks a column.
     """
-    frames = [
-        read_table(pack / "history.csv", HISTORY).assign(depth=depth_of(pack)) for pack in packs
-    ]
-    return pd.concat(frames, ignore_index=True).sort_values(
-        ["depth", "seed", "epoch"], ignore_index=True
-    )
+    frames = [read_table(pack / name, columns).assign(depth=depth_of(pack)) for pack in packs]
+    # A column without a row has no type of number to give to the others.
+    whole = pd.concat([f for f in frames if len(f)] or frames, ignore_index=True)
+    return whole.sort_values(["depth", "seed"], kind="stable", ignore_index=True)
+
+
+def read_images(packs: Sequence[Path], metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per depth, seed and test image of the finished trainings in ``metrics``.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged, or the trainings do not share their test images.
+    """
+    frame = read_rows(packs, "images.parquet", IMAGES)
+    done = metrics.loc[metrics["status"] == "done", ["depth", "seed"]]
+    frame = done.merge(frame, on=["depth", "seed"], how="left")
+    counts = frame.groupby(["depth", "seed"])["log_p"].count()
+    wrong = counts[counts != counts.max()]
+    if len(wrong):
+        depth, seed = wrong.index[0]
+        raise UserError(
+            f"K = {depth}, seed {seed}: {wrong.iloc[0]} test images in images.parquet, "
+            f"expected {counts.max()} as in other trainings; {REDO}"
+        )
+    return frame
 
 
 def read_examples(pack: Path, count: int) -> Examples:
@@ -196,7 +241,7 @@ def _pack_metrics(study: Study, pack: Path) -> pd.DataFrame:
     _check_status(path, frame)
     frame = frame.assign(message=frame["message"].astype(object).fillna(""))
     for name in estimates:
-        frame[name] = _numbers(path, frame, name)
+        frame[name] = _numbers(path, frame, name, unknowable=name in UNKNOWABLE)
     for name in COUNTS:
         frame[name] = _numbers(path, frame, name).astype("Int64")
     costs = _costs(pack, seeds=len(frame))
@@ -209,10 +254,11 @@ def _check_status(path: Path, frame: pd.DataFrame) -> None:
         raise UserError(f"{path}: status {unknown[0]!r}, expected done or failed; {REDO}")
 
 
-def _numbers(path: Path, frame: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column as numbers; those of finished seeds must be finite."""
+def _numbers(path: Path, frame: pd.DataFrame, name: str, unknowable: bool = False) -> pd.Series:
+    """Return a column as numbers; those of finished seeds must be finite, or may be empty."""
     numbers = pd.to_numeric(frame[name], errors="coerce").astype(float)
-    wrong = (frame["status"] == "done") & ~np.isfinite(numbers)
+    allowed = np.isfinite(numbers) | (unknowable & frame[name].isna())
+    wrong = (frame["status"] == "done") & ~allowed
     if wrong.any():
         row = frame[wrong].iloc[0]
         raise UserError(

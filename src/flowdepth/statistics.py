@@ -1,4 +1,4 @@
-"""Means across seeds with t-intervals. Seeds are the unit of replication."""
+"""Means across seeds with t-intervals and tests. Seeds are the unit of replication."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from scipy.stats import t
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean of ``n`` values, its standard error and a confidence interval.
+    """A mean of ``n`` values, its standard error, a confidence interval and a test.
 
-    With one value ``se``, ``low`` and ``high`` are NaN; with none ``mean`` is too.
+    ``p`` is the two-sided p-value of a mean of 0. With one value ``se``, ``low``, ``high`` and
+    ``p`` are NaN; with none ``mean`` is too.
     """
 
     mean: float
     se: float
     low: float
     high: float
+    p: float
     n: int
 
 
@@ -31,6 +33,7 @@ def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
 
     where ``s`` is the sample standard deviation with ``n - 1`` in its denominator. The interval
     keeps the unit of ``values`` (nats for an NLL). A bootstrap over five seeds would be too narrow.
+    The p-value is that of Student's test, below 0.05 where the 95 % interval excludes 0.
 
     Raises
     ------
@@ -43,10 +46,31 @@ def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     n = sample.size
     mean = float(sample.mean()) if n else math.nan
     if n < 2:
-        return Interval(mean, math.nan, math.nan, math.nan, n)
+        return Interval(mean, math.nan, math.nan, math.nan, math.nan, n)
     se = float(sample.std(ddof=1)) / math.sqrt(n)
     half = float(t.ppf((1 + level) / 2, n - 1)) * se
-    return Interval(mean, se, mean - half, mean + half, n)
+    return Interval(mean, se, mean - half, mean + half, _p_value(mean, se, n), n)
+
+
+def _p_value(mean: float, se: float, n: int) -> float:
+    if se == 0:
+        return float(mean == 0)
+    return float(2 * t.sf(abs(mean) / se, n - 1))
+
+
+def holm(p_values: Iterable[float]) -> list[float]:
+    r"""Return the p-values adjusted for their number, in their order; NaN is no test and stays.
+
+    .. math:: \tilde p_{(i)} = \min\bigl(1, \max_{j \le i} (m - j + 1) \, p_{(j)}\bigr)
+
+    for the ``m`` tests in ascending order (Holm 1979): the chance of any false finding among those
+    below a level is at most that level, whatever their dependence.
+    """
+    p = np.asarray(list(p_values), dtype=np.float64)
+    order = np.argsort(p, kind="stable")[: np.isfinite(p).sum()]
+    factors = np.arange(len(order), 0, -1)
+    p[order] = np.maximum.accumulate(factors * p[order]).clip(max=1)
+    return p.tolist()
 
 
 def paired_difference(

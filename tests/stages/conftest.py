@@ -16,6 +16,8 @@ from safetensors.numpy import save_file
 from flowdepth.config import Study, read_study
 
 EPOCHS = 60
+IMAGES = 40
+SIZES = (1, 10, 100, 1000)
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 
 
@@ -33,20 +35,23 @@ def fabricate_results(
     shape: tuple[int, int] = (8, 8),
     gain: float = 0.09,
     settings: Mapping[str, Any] | None = None,
+    doubtful: Collection[int] = (),
 ) -> tuple[Study, list[Path]]:
     """Write the files of every pack under ``root``; return the study and the packs' folders.
 
-    ``failed`` lists pairs of depth and seed; ``gain`` is in nats per doubling of K.
+    ``failed`` lists pairs of depth and seed; ``gain`` is in nats per doubling of K; at depths
+    ``doubtful`` every tenth image has a k_hat above the limit.
     """
     study = read_study(
-        {"name": "digits", "depths": depths, "seeds": seeds, "seeds_per_job": 3, **(settings or {})}
+        {"name": "digits", "depths": depths, "seeds": seeds, "seeds_per_job": 3}
+        | {"gaps": {"images": 0}, **(settings or {})}
     )
     packs = []
     for depth in depths:
         for pack in study.packs():
             folder = root / f"K{depth}" / f"seeds{pack[0]}-{pack[-1]}"
             folder.mkdir(parents=True)
-            _write_pack(folder, study, depth, pack, failed, shape, gain)
+            _write_pack(folder, study, depth, pack, failed, shape, gain, depth in doubtful)
             packs.append(folder)
     _write_dataset(root / "data" / "dataset.json", shape)
     return study, packs
@@ -60,15 +65,20 @@ def _write_pack(
     failed: Collection[tuple[int, int]],
     shape: tuple[int, int],
     gain: float,
+    doubtful: bool,
 ) -> None:
-    rows, curves = [], []
+    rows, curves, images, sizes = [], [], [], []
     for seed in seeds:
         broken = (depth, seed) in failed
-        row = _metrics_row(study, depth, seed, gain)
+        row = _metrics_row(study, depth, seed, gain) | {"k_hat_share": 0.1 * doubtful}
         rows.append(_failure(row) if broken else row)
         curves.append(_history(seed, row["elbo"], depth, 7 if broken else EPOCHS))
+        images.append(_images(seed, depth, np.nan if broken else row["nll"], doubtful))
+        sizes.append(_convergence(seed, row["nll"])[: 0 if broken else None])
     pd.DataFrame(rows).to_csv(folder / "metrics.csv", index=False)
     pd.concat(curves).to_csv(folder / "history.csv", index=False)
+    pd.concat(images).to_parquet(folder / "images.parquet", index=False)
+    pd.concat(sizes).to_csv(folder / "convergence.csv", index=False)
     for name, seconds in (("train", 60.0 + depth), ("evaluate", 12.0 + depth)):
         cost = {"seconds": seconds * len(seeds), "peak_memory_mb": 210.5, "device": "cpu"}
         (folder / f"{name}_cost.json").write_text(json.dumps(cost))
@@ -84,6 +94,7 @@ def _metrics_row(study: Study, depth: int, seed: int, gain: float) -> dict[str, 
     return {
         **{"seed": seed, "status": "done", "message": "", "best_epoch": EPOCHS - 4},
         **{"epochs": EPOCHS, "elbo": elbo, "nll": nll, "nll_mcse": 0.004, "kl": 9.5 + own},
+        "nll_image_se": 0.8,
         **{"reconstruction": elbo + 9.5 + own, "ess": 900.0 + 100 * own, "active_units": 8},
         **{"parameters": 110_000 + 3417 * depth, **bits},
     }
@@ -92,6 +103,23 @@ def _metrics_row(study: Study, depth: int, seed: int, gain: float) -> dict[str, 
 def _failure(row: dict[str, Any]) -> dict[str, Any]:
     facts = {"seed": row["seed"], "status": "failed", "message": "non-finite loss in epoch 7"}
     return dict.fromkeys(row) | facts
+
+
+def _images(seed: int, depth: int, nll: float, doubtful: bool) -> pd.DataFrame:
+    """Return images whose mean log p is that of the metrics; what differs is theirs by nature."""
+    image = np.arange(IMAGES)
+    own = np.random.default_rng((3, depth, seed)).normal(0, 0.05, IMAGES)
+    deviation = 5 * np.sin(image) + own
+    k_hat = 0.1 + 0.01 * image + own
+    k_hat[:: 10 if doubtful else IMAGES + 1] += 0.8 * doubtful
+    columns = {"log_p": -nll + deviation - deviation.mean(), "mcse": 0.03, "ess": 500 + 10 * image}
+    return pd.DataFrame({"seed": seed, "image": image, **columns, "k_hat": k_hat})
+
+
+def _convergence(seed: int, nll: float) -> pd.DataFrame:
+    samples = np.array(SIZES)
+    columns = {"nll": nll + 2 / samples, "nll_mcse": np.where(samples > 1, 0.1 / samples, np.nan)}
+    return pd.DataFrame({"seed": seed, "samples": samples, **columns})
 
 
 def _history(seed: int, elbo: float, depth: int, epochs: int) -> pd.DataFrame:

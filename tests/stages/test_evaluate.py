@@ -16,8 +16,9 @@ from flowdepth.config import Dataset, Evaluate, Flow, Model, TrainSettings
 from flowdepth.inputs import observed
 from flowdepth.likelihood import estimate
 from flowdepth.replicas import build
-from flowdepth.results import PACK_METRICS, read_examples
-from flowdepth.stages.evaluate import examples, metrics, per_image
+from flowdepth.results import PACK_CONVERGENCE, PACK_METRICS, read_examples
+from flowdepth.stages import evaluate
+from flowdepth.stages.evaluate import convergence, examples, metrics, per_image
 
 
 def header(model: Model, statuses: tuple[str, ...] = ("done", "done")) -> checkpoint.Header:
@@ -38,6 +39,7 @@ def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> N
     files = {
         "metrics": "metrics.csv",
         "per-image": "images.parquet",
+        "convergence": "convergence.csv",
         "examples": "examples.safetensors",
         "cost": "cost.json",
     }
@@ -50,23 +52,30 @@ def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> N
             *(w for name, file in files.items() for w in (f"--{name}", tmp_path / folder / file)),
         ]
         subprocess.run(words, check=True, capture_output=True)
-    for file in ("metrics.csv", "images.parquet", "examples.safetensors"):
+    for file in ("metrics.csv", "images.parquet", "convergence.csv", "examples.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     frame = pd.read_csv(tmp_path / "a" / "metrics.csv")
     images = pd.read_parquet(tmp_path / "a" / "images.parquet")
     assert set(PACK_METRICS) <= set(frame)
     assert images.groupby("seed").size().to_dict() == {3: 359, 7: 359}
     np.testing.assert_allclose(-images.groupby("seed")["log_p"].mean(), frame["nll"])
+    sizes = pd.read_csv(tmp_path / "a" / "convergence.csv")
+    assert list(sizes) == list(PACK_CONVERGENCE)
+    assert sizes["samples"].tolist() == [1, 2, 5, 10, 20] * 2
+    np.testing.assert_allclose(sizes.loc[sizes["samples"] == 20, "nll"], frame["nll"])
+    assert frame["k_hat_share"].isna().all()  # too few samples
     assert json.loads((tmp_path / "a" / "cost.json").read_text())["peak_memory_mb"] > 0
     assert read_examples(tmp_path / "a", 10).samples.shape == (2, 10, 8, 8)
 
 
-def evaluated(model: Model, statuses: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def evaluated(
+    model: Model, statuses: tuple[str, ...], count: int = 50
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     binarisation = "none" if model.likelihood == "normal" else "static"
     images = datasets.prepare(Dataset(binarisation=binarisation))
     head = header(model, statuses)
     vae = build(model, Flow(), 2, 64, head.seeds)
-    result = estimate(vae, observed(images, "test", torch.float32)[:50], head.seeds, 30)
+    result = estimate(vae, observed(images, "test", torch.float32)[:count], head.seeds, 30)
     return metrics(result, vae, head, images), per_image(result, head.seeds)
 
 
@@ -76,9 +85,38 @@ def test_error_of_the_mean_ignores_some_images_or_forgets_to_divide() -> None:
         mine = images[images["seed"] == row.seed]
         assert row.nll == pytest.approx(-mine["log_p"].mean())
         assert row.nll_mcse == pytest.approx(math.sqrt((mine["mcse"] ** 2).sum()) / 50)
+        assert row.nll_image_se == pytest.approx(mine["log_p"].std() / math.sqrt(50))
+        assert row.k_hat_share == pytest.approx((mine["k_hat"] > 0.7).mean())
         assert row.ess == pytest.approx(mine["ess"].mean())
         assert row.kl == pytest.approx(row.reconstruction - row.elbo)
         assert -row.nll > row.elbo
+
+
+def test_share_counts_images_without_a_shape() -> None:
+    k_hat = torch.tensor([[0.9, math.inf, math.nan, 0.1], [math.nan] * 4, [0.7, 0.1, 0.2, 0.3]])
+    share = evaluate._share_above(k_hat)
+    assert share[0] == 2 / 3
+    assert share[1].isnan()
+    assert share[2] == 0
+
+
+def test_one_image_has_an_error_across_images() -> None:
+    frame, _ = evaluated(MODEL, ("done", "done"), count=1)
+    assert frame["nll"].notna().all()
+    assert frame["nll_image_se"].isna().all()
+
+
+def test_failed_seed_is_in_the_convergence_or_its_rows_are_another_seed_s() -> None:
+    images = datasets.prepare(Dataset())
+    vae = build(MODEL, Flow(), 2, 64, (3, 7))
+    result = estimate(vae, observed(images, "test", torch.float32)[:20], (3, 7), 30)
+    frame = convergence(result, header(MODEL, ("failed", "done")), 30)
+    assert frame["seed"].unique().tolist() == [7]
+    assert frame["nll"].iloc[-1] == pytest.approx(-result.log_p[1].mean().item())
+    assert frame["nll_mcse"].isna().tolist() == [True] + [False] * (len(frame) - 1)
+    none = convergence(result, header(MODEL, ("failed", "failed")), 30)
+    assert none.empty
+    assert list(none) == list(PACK_CONVERGENCE)
 
 
 def test_failed_seed_has_numbers() -> None:

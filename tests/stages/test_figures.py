@@ -17,10 +17,10 @@ from PIL import Image
 
 from flowdepth import style
 from flowdepth.config import Study
-from flowdepth.results import read_history
+from flowdepth.results import HISTORY, read_rows
 from flowdepth.stages import figures
-from flowdepth.stages.report import CAPTIONS
-from flowdepth.stages.summarise import metrics_table, summary_table
+from flowdepth.stages.captions import ALWAYS
+from flowdepth.stages.summarise import metrics_table, study_tables
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 
@@ -40,8 +40,14 @@ CASES = {
 
 
 def all_figures(study: Study, packs: list[Path]) -> dict[str, Figure]:
-    metrics = metrics_table(study, packs)
-    return dict(figures.draw(study, packs, metrics, summary_table(metrics)))
+    tables = study_tables(study, packs)
+    del tables["comparisons"]
+    return dict(figures.draw(study, packs, **tables))
+
+
+def nll_tables(results: tuple[Study, list[Path]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    tables = study_tables(*results)
+    return tables["metrics"], tables["summary"]
 
 
 def overhang(figure: Figure) -> float:
@@ -62,7 +68,9 @@ def test_no_label_leaves_its_figure(fabricate: Fabricate, case: str) -> None:
 def test_labels_of_lines_do_not_overlap(fabricate: Fabricate) -> None:
     study, packs = fabricate(depths=tuple(range(12)), gain=0.0)
     with style.visual_language():
-        figure = figures.learning_curves(read_history(packs), metrics_table(study, packs))
+        figure = figures.learning_curves(
+            read_rows(packs, "history.csv", HISTORY), metrics_table(study, packs)
+        )
         figure.canvas.draw()
         labels = [t for t in figure.axes[0].texts if t.get_text().startswith("K")]
         boxes = sorted((Text.get_window_extent(t) for t in labels), key=lambda box: box.y0)
@@ -72,8 +80,7 @@ def test_labels_of_lines_do_not_overlap(fabricate: Fabricate) -> None:
 
 
 def test_drawn_intervals_are_those_of_the_summary(fabricate: Fabricate) -> None:
-    metrics = metrics_table(*fabricate(depths=(0, 2, 16), seeds=(0, 1, 2, 3)))
-    summary = summary_table(metrics)
+    metrics, summary = nll_tables(fabricate(depths=(0, 2, 16), seeds=(0, 1, 2, 3)))
     figure = figures.nll_by_depth(metrics, summary)
     for axes, name in zip(figure.axes, ("nll", "nll_difference"), strict=True):
         lines = next(c for c in axes.collections if hasattr(c, "get_segments"))
@@ -83,15 +90,15 @@ def test_drawn_intervals_are_those_of_the_summary(fabricate: Fabricate) -> None:
 
 
 def test_every_finished_seed_is_a_dot(fabricate: Fabricate) -> None:
-    metrics = metrics_table(*fabricate(failed=[(4, 1)]))
-    figure = figures.nll_by_depth(metrics, summary_table(metrics))
+    metrics, summary = nll_tables(fabricate(failed=[(4, 1)]))
+    figure = figures.nll_by_depth(metrics, summary)
     dots = next(c for c in figure.axes[0].collections if len(c.get_offsets()) > 1)
     np.testing.assert_allclose(dots.get_offsets()[:, 1], metrics["nll"].dropna())
 
 
 def test_diverging_seed_does_not_squash_the_curves(fabricate: Fabricate) -> None:
     study, packs = fabricate(depths=(0, 4), failed=[(4, 0)])
-    history = read_history(packs)
+    history = read_rows(packs, "history.csv", HISTORY)
     broken = (history["depth"] == 4) & (history["seed"] == 0)
     history.loc[broken, "validation"] = [-1e8, -1e12, np.inf, -np.inf, np.nan, -50.0, -1e20]
     figure = figures.learning_curves(history, metrics_table(study, packs))
@@ -131,10 +138,10 @@ def test_as_many_images_are_shown_as_the_settings_say(fabricate: Fabricate) -> N
 
 
 def arguments(study: Study, packs: list[Path], root: Path, output: Path) -> list[str]:
-    metrics = metrics_table(study, packs)
-    metrics.to_csv(root / "metrics.csv", index=False)
-    summary_table(metrics).to_csv(root / "summary.csv", index=False)
-    files = ["--metrics", str(root / "metrics.csv"), "--summary", str(root / "summary.csv")]
+    files = []
+    for name, table in study_tables(study, packs).items():
+        table.to_csv(root / f"{name}.csv", index=False)
+        files += [f"--{name}", str(root / f"{name}.csv")] if name != "comparisons" else []
     head = ["--settings", study.canonical(), "--packs", *map(str, packs)]
     return [*head, *files, "--output", str(output)]
 
@@ -150,15 +157,15 @@ def test_same_data_gives_the_same_bytes(
     there = [*command[:-1], str(tmp_path / "there")]
     subprocess.run([sys.executable, "-m", "flowdepth.stages.figures", *there], check=True)
     names = sorted(path.name for path in (tmp_path / "here").iterdir())
-    assert names == sorted(f"{name}.{kind}" for name in CAPTIONS for kind in style.FORMATS)
+    assert names == sorted(f"{name}.{kind}" for name in ALWAYS for kind in style.FORMATS)
     for name in names:
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
 def test_png_is_sharp_enough_for_print(fabricate: Fabricate, tmp_path: Path) -> None:
-    metrics = metrics_table(*fabricate())
+    _, summary = nll_tables(fabricate())
     with style.visual_language():
-        style.save(figures.elbo_and_nll(summary_table(metrics)), tmp_path, "elbo_and_nll")
+        style.save(figures.elbo_and_nll(summary), tmp_path, "elbo_and_nll")
     with Image.open(tmp_path / "elbo_and_nll.png") as image:
         assert image.width == 200 * style.WIDTH
 

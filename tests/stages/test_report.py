@@ -11,16 +11,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flowdepth import style
-from flowdepth.answer import answer, remarks
+from flowdepth.answer import answer, remarks, warning
 from flowdepth.config import Study, flat_settings
 from flowdepth.errors import UserError
 from flowdepth.provenance import git
-from flowdepth.stages import figures, report, tables
-from flowdepth.stages.summarise import metrics_table, summary_table
+from flowdepth.stages import captions, figures, report, tables
+from flowdepth.stages.summarise import study_tables
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
-CAPTIONS = Path(__file__).parents[2] / "workflow" / "report"
+REPORT = Path(__file__).parents[2] / "workflow" / "report"
 
 
 class Page(HTMLParser):
@@ -36,20 +35,27 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += data.replace("\u00a0", " ")
 
 
 def finish(study: Study, packs: list[Path], root: Path) -> None:
     """Write what the report reads."""
-    metrics = metrics_table(study, packs)
-    summary = summary_table(metrics)
-    metrics.to_csv(root / "metrics.csv", index=False)
-    summary.to_csv(root / "summary.csv", index=False)
+    numbers = study_tables(study, packs)
+    for name, table in numbers.items():
+        table.to_csv(root / f"{name}.csv", index=False)
+    summary, convergence = numbers["summary"], numbers["convergence"]
+    written = {
+        "nll_by_depth": tables.nll_by_depth(summary),
+        "errors": tables.errors(summary, convergence),
+        "comparisons": tables.comparisons(numbers["comparisons"]),
+    }
     (root / "tables").mkdir()
-    tables.table(summary).to_csv(root / "tables" / "nll_by_depth.csv", index=False)
-    with style.visual_language():
-        for name, figure in figures.draw(study, packs, metrics, summary):
-            style.save(figure, root / "figures", name)
+    for name, table in written.items():
+        table.to_csv(root / "tables" / f"{name}.csv", index=False)
+    (root / "figures").mkdir()
+    for name in captions.ALWAYS:
+        for kind in ("svg", "png"):
+            (root / "figures" / f"{name}.{kind}").write_text(f"{name} as {kind}")
 
 
 @pytest.fixture
@@ -62,6 +68,7 @@ def render(
         study, packs = fabricate(**kwargs)
         finish(study, packs, tmp_path)
         command = ["--settings", study.canonical(), "--results", str(tmp_path)]
+        command += ["--packs", *map(str, packs)]
         files = [f"--{name}={tmp_path / file}" for name, file in OUTPUTS.items()]
         monkeypatch.setattr(sys, "argv", ["report", *command, *files])
         report.main()
@@ -77,7 +84,7 @@ def test_page_needs_nothing_but_itself(render: Callable[..., str]) -> None:
     html = render()
     page = Page(html)
     sources = [a[key] for _, a in page.tags for key in ("src", "href") if key in a]
-    assert len(sources) == len(report.CAPTIONS)
+    assert len(sources) == len(captions.ALWAYS)
     assert all(source.startswith("data:image/") for source in sources)
     assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
     assert "url(" not in html
@@ -87,8 +94,8 @@ def test_page_needs_nothing_but_itself(render: Callable[..., str]) -> None:
 def test_every_figure_has_words_for_those_who_cannot_see_it(render: Callable[..., str]) -> None:
     page = Page(render())
     alternatives = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
-    assert len(set(alternatives)) == len(report.CAPTIONS)
-    assert all(caption in page.text for caption in report.CAPTIONS.values())
+    assert len(set(alternatives)) == len(captions.ALWAYS)
+    assert all(captions.CAPTIONS[name] in page.text for name in captions.ALWAYS)
 
 
 def test_settings_cannot_smuggle_markup_into_the_page(render: Callable[..., str]) -> None:
@@ -103,8 +110,8 @@ def test_page_shows_answer_table_and_every_setting(
 ) -> None:
     text = Page(render()).text
     summary = pd.read_csv(tmp_path / "summary.csv")
-    assert answer(summary) in text
-    assert tables.table(summary)["NLL [95 %]"][1] in text
+    assert answer(summary, pd.read_csv(tmp_path / "comparisons.csv")) in text
+    assert tables.nll_by_depth(summary)["NLL [95 %]"][1] in text
     settings = json.loads((tmp_path / "provenance.json").read_text())["settings"]
     paths = [path for path, _ in flat_settings(Study.model_validate(settings))]
     assert [path for path in paths if path not in text] == []
@@ -164,64 +171,161 @@ def test_missing_figure_is_named(
         report.main()
 
 
-@pytest.mark.parametrize("name", report.CAPTIONS)
+@pytest.mark.parametrize("name", captions.CAPTIONS)
 def test_snakemake_s_report_has_the_same_captions(name: str) -> None:
-    words = (CAPTIONS / f"{name}.rst").read_text().split()
-    assert " ".join(words) == report.CAPTIONS[name]
+    words = (REPORT / f"{name}.rst").read_text().split()
+    assert " ".join(words) == captions.CAPTIONS[name]
 
 
 def test_every_figure_has_a_caption(fabricate: Fabricate) -> None:
     study, packs = fabricate(depths=(0,))
-    metrics = metrics_table(study, packs)
-    drawn = [name for name, _ in figures.draw(study, packs, metrics, summary_table(metrics))]
-    assert drawn == list(report.CAPTIONS) == list(report.ALTERNATIVES)
+    numbers = study_tables(study, packs)
+    del numbers["comparisons"]
+    drawn = [name for name, _ in figures.draw(study, packs, **numbers)]
+    assert drawn == list(captions.ALWAYS)
+    assert list(captions.CAPTIONS) == list(captions.ALTERNATIVES)
 
 
-def summary_row(depth: int, nll: float, low: float, high: float, seeds: int = 5) -> dict:
-    interval = {"mean": (low + high) / 2, "low": low, "high": high}
-    level = {"nll_mean": nll, "nll_low": nll - 0.1, "nll_high": nll + 0.1}
-    difference = {f"nll_difference_{part}": value for part, value in interval.items()}
-    return {"depth": depth, "seeds": seeds, "failed": 0, **level, **difference}
+def leave_optional_files(root: Path, packs: list[Path]) -> None:
+    """Write what the optional stages write."""
+    for name in (*captions.GAPS, *captions.POSTERIORS):
+        (root / "figures" / f"{name}.svg").write_text(f"<svg><!-- {name} --></svg>")
+    (root / "tables" / "inference_gap.csv").write_text("K,gap\n0,1.25 [1.1; 1.4]\n")
+    numbers = {"exact_nll": 22.3, "exact_error": 1e-8, "nll": 22.31, "nll_mcse": 0.004}
+    numbers |= {"difference": 0.01, "difference_in_mcse": 2.5, "worst_image_in_mcse": 3.1}
+    for pack in packs:
+        pd.DataFrame([{"seed": 0, **numbers}]).to_csv(pack / "exact.csv", index=False)
+
+
+OPTIONAL = {
+    "Estimate against quadrature": {"model": {"latent": 1}, "evaluate": {"exact": True}},
+    "Why depth helps: the inference gap": {"gaps": {"images": 5}},
+    "Posteriors": {"model": {"latent": 2}},
+}
+
+
+@pytest.mark.parametrize("settings", [{}, *OPTIONAL.values()], ids=["none", *OPTIONAL])
+def test_stray_file_makes_a_section(
+    fabricate: Fabricate, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    study, packs = fabricate(depths=(0, 4), settings=settings)
+    finish(study, packs, tmp_path)
+    leave_optional_files(tmp_path, packs)
+    text = Page(report.page(study, tmp_path, packs, {})).text
+    wanted = {title for title, needs in OPTIONAL.items() if needs == settings}
+    assert {title for title in OPTIONAL if title in text} == wanted
+    found = sum(f"Figure {i}." in text for i in range(1, 20))
+    assert found == len(captions.ALWAYS) + len(captions.optional_figures(study))
+
+
+def test_section_without_its_files_is_announced(fabricate: Fabricate, tmp_path: Path) -> None:
+    everything = {"gaps": {"images": 5}, "model": {"latent": 2}, "evaluate": {"exact": True}}
+    study, packs = fabricate(depths=(0, 4), settings=everything)
+    finish(study, packs, tmp_path)
+    text = Page(report.page(study, tmp_path, packs, {})).text
+    assert not [title for title in OPTIONAL if title in text]
+
+
+def test_doubtful_weights_go_without_a_warning(render: Callable[..., str]) -> None:
+    text = " ".join(Page(render(doubtful=[1, 4])).text.split())
+    assert "Pareto shape is above 0.7 at K = 1 (10.0 %) and K = 4 (10.0 %)" in text
+    assert "marks an estimate that the warning above is about" in text
+
+
+def test_sound_weights_raise_a_warning(render: Callable[..., str]) -> None:
+    assert "Warning" not in Page(render()).text
+
+
+def test_too_few_samples_raise_a_warning() -> None:
+    rows = [summary_row(0, 22.0) | {"k_hat_share_mean": NONE}]
+    assert warning(pd.DataFrame(rows)) == ""
 
 
 NONE = float("nan")
-VANILLA = summary_row(0, 22.0, NONE, NONE)
 
 
-def test_answer_names_the_best_depth_and_its_interval() -> None:
-    rows = [VANILLA, summary_row(4, 21.7, -0.4, -0.2), summary_row(8, 21.8, -0.3, 0.1)]
-    sentence = answer(pd.DataFrame(rows))
+def summary_row(depth: int, nll: float, seeds: int = 5) -> dict:
+    level = {"nll_mean": nll, "nll_low": nll - 0.1, "nll_high": nll + 0.1}
+    return {"depth": depth, "seeds": seeds, "failed": 0, **level, "k_hat_share_mean": 0.0}
+
+
+def against(reference: int, depth: int, low: float, high: float, p: float) -> dict:
+    kind = "neighbour" if reference else "vanilla"
+    place = {"kind": kind, "reference": reference, "depth": depth, "seeds": 5, "failed": 0}
+    return {**place, "mean": (low + high) / 2, "low": low, "high": high, "p": p / 2, "p_holm": p}
+
+
+def words(*comparisons: dict, nll: tuple[float, ...] = (22.0, 21.7, 21.8)) -> tuple[str, str]:
+    """Return answer and remarks for depths 0, 4 and 8."""
+    rows = [summary_row(depth, level) for depth, level in zip((0, 4, 8), nll, strict=True)]
+    tables = pd.DataFrame(rows), pd.DataFrame(comparisons)
+    return answer(*tables), " ".join(remarks(*tables))
+
+
+def test_answer_names_another_depth_or_interval() -> None:
+    sentence, more = words(against(0, 4, -0.4, -0.2, 0.004), against(0, 8, -0.3, 0.1, 0.2))
     assert sentence.startswith("K = 4 has the lowest mean test NLL, 21.70 nats over 5 seeds")
-    assert "−0.30 nats (95 % interval −0.40 to −0.20)" in sentence
+    assert (
+        "−0.30 nats (95 % interval −0.40 to −0.20; p = 0.004, corrected for 2 comparisons)"
+        in sentence
+    )
     assert "no difference" not in sentence
-    assert remarks(pd.DataFrame(rows))[0].endswith("K = 4.")
+    assert "Shown to be below K = 0: K = 4." in more
 
 
-def test_answer_claims_no_difference_that_no_interval_shows() -> None:
-    rows = [VANILLA, summary_row(4, 21.9, -0.4, 0.2), summary_row(8, 21.95, -0.3, 0.2)]
-    assert "no difference shown at this size" in answer(pd.DataFrame(rows))
+def test_answer_claims_what_holm_s_correction_takes_back() -> None:
+    # The interval excludes 0; among two comparisons that is not enough.
+    sentence, more = words(against(0, 4, -0.4, -0.01, 0.08), against(0, 8, -0.3, 0.1, 0.2))
+    assert "no difference shown at this size" in sentence
+    assert "no depth's p-value, corrected for 2 comparisons, is below 0.05" in sentence
+    assert "Shown to be" not in more
 
 
-def test_answer_may_be_that_depth_does_harm() -> None:
-    rows = [VANILLA, summary_row(4, 22.5, 0.4, 0.6)]
-    assert answer(pd.DataFrame(rows)).startswith("K = 0, the vanilla VAE, has the lowest")
-    assert "no difference" not in answer(pd.DataFrame(rows))
-    assert remarks(pd.DataFrame(rows)) == ["Above K = 0 by an interval that excludes 0: K = 4."]
+def test_answer_hides_that_depth_does_harm() -> None:
+    harm = against(0, 4, 0.4, 0.6, 0.001), against(0, 8, 0.1, 0.3, 0.01)
+    sentence, more = words(*harm, nll=(22.0, 22.5, 22.2))
+    assert sentence.startswith("K = 0, the vanilla VAE, has the lowest")
+    assert "no difference" not in sentence
+    assert "Shown to be above K = 0: K = 4 and 8." in more
 
 
-def test_answer_from_one_seed_gives_no_interval(fabricate: Fabricate) -> None:
-    sentence = answer(summary_table(metrics_table(*fabricate(seeds=(0,)))))
+def test_step_between_depths_is_claimed_without_its_p_value() -> None:
+    rows = against(0, 4, -0.4, -0.2, 0.001), against(4, 8, -0.1, 0.1, 0.5)
+    first = rows[0] | {"kind": "neighbour"}
+    assert "shown to change the NLL: from 0 to 4 (lower)." in words(*rows, first)[1]
+    none = first | {"p_holm": 0.2}
+    assert "No step between neighbouring depths" in words(*rows, none)[1]
+
+
+def of(results: tuple[Study, list[Path]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    numbers = study_tables(*results)
+    return numbers["summary"], numbers["comparisons"]
+
+
+def test_answer_from_one_seed_gives_an_interval(fabricate: Fabricate) -> None:
+    numbers = of(fabricate(seeds=(0,)))
+    sentence, more = answer(*numbers), " ".join(remarks(*numbers))
     assert "with one seed no interval can be given" in sentence
-    assert "nan" not in sentence
+    assert "shows only between seeds" in more
+    assert "nan" not in sentence + more
 
 
-def test_answer_without_k_0_compares_nothing(fabricate: Fabricate) -> None:
-    sentence = answer(summary_table(metrics_table(*fabricate(depths=(1, 4)))))
+def test_answer_without_k_0_compares_with_it(fabricate: Fabricate) -> None:
+    sentence = answer(*of(fabricate(depths=(1, 4))))
     assert "without K = 0 there is nothing to compare" in sentence
 
 
 def test_answer_where_everything_failed(fabricate: Fabricate) -> None:
     failed = [(depth, seed) for depth in (0, 4) for seed in (0, 1)]
-    summary = summary_table(metrics_table(*fabricate(depths=(0, 4), seeds=(0, 1), failed=failed)))
-    assert answer(summary) == "No training finished, so there is no answer."
-    assert remarks(summary) == ["4 of 4 trainings failed and are left out of every mean."]
+    numbers = of(fabricate(depths=(0, 4), seeds=(0, 1), failed=failed))
+    assert answer(*numbers) == "No training finished, so there is no answer."
+    assert remarks(*numbers) == ["4 of 4 trainings failed and are left out of every mean."]
+    assert warning(numbers[0]) == ""
+
+
+def test_failures_are_left_out_silently(render: Callable[..., str], tmp_path: Path) -> None:
+    text = Page(render(failed=[(4, 1), (1, 0)])).text
+    assert "2 of 9 trainings failed" in text
+    assert "2 (1 failed)" in text
+    seeds = pd.read_csv(tmp_path / "comparisons.csv").query("kind == 'neighbour' and depth == 4")
+    assert seeds[["seeds", "failed"]].to_numpy().tolist() == [[1, 2]]

@@ -21,6 +21,7 @@ rule evaluate:
         mem_mb=4000,
         runtime="12h",
     params:
+        code=stamp("evaluate"),
         settings=section("evaluate"),
     message:
         "evaluate K = {wildcards.depth}, seeds {wildcards.pack}"

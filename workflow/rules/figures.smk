@@ -23,6 +23,7 @@ rule figures:
     conda:
         "../envs/flowdepth.yaml"
     params:
+        code=stamp("figures"),
         settings=whole_study,
         packs=expand(PACK, **GRID),
         folder=subpath(output[0], parent=True),

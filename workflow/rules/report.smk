@@ -9,6 +9,7 @@ rule report:
         rules.prepare.output.facts,
         expand(rules.evaluate.output.cost, **GRID),
         expand(rules.train.output.cost, **GRID),
+        optional_results,
     output:
         page=results("report.html"),
         provenance=results("provenance.json"),
@@ -18,12 +19,14 @@ rule report:
     conda:
         "../envs/flowdepth.yaml"
     params:
+        code=stamp("report"),
         settings=whole_study,
+        packs=expand(PACK, **GRID),
         folder=subpath(output.page, parent=True),
     message:
         f"write the report: {results('report.html')}"
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.report --settings {params.settings:q}"
-        " --results {params.folder:q} --output {output.page:q}"
+        " --packs {params.packs:q} --results {params.folder:q} --output {output.page:q}"
         " --provenance {output.provenance:q}"

@@ -17,6 +17,7 @@ rule summarise:
     conda:
         "../envs/flowdepth.yaml"
     params:
+        code=stamp("summarise"),
         settings=whole_study,
         packs=expand(PACK, **GRID),
     message:

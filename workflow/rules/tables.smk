@@ -33,6 +33,7 @@ rule tables:
     conda:
         "../envs/flowdepth.yaml"
     params:
+        code=stamp("tables"),
         settings=whole_study,
         folder=subpath(output[0], parent=True),
     message:

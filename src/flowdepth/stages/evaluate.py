@@ -22,20 +22,21 @@ from flowdepth.observation import bits_per_dim
 from flowdepth.stages.command import run
 from flowdepth.streams import normals
 from flowdepth.vae import PlanarVAE
+from flowdepth.weights import K_HAT_LIMIT, nested_sizes
 
 _SECONDS_BETWEEN_LINES = 10
 _OUTCOME = ["seed", "status", "message", "best_epoch", "epochs"]
 
 
 def main() -> None:
-    """Read the command line, evaluate, and write metrics, images, examples and cost."""
+    """Read the command line, evaluate, and write estimates, examples and cost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="evaluate (JSON)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
-    for output in ("metrics", "per-image", "examples", "cost"):
+    for output in ("metrics", "per-image", "convergence", "examples", "cost"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
     device = select(args.device, args.threads)
@@ -47,6 +48,7 @@ def main() -> None:
     result = estimate(model, x, header.seeds, settings.samples, log=_Progress(len(x)))
     _write_frame(metrics(result, model, header, images), args.metrics)
     _write_frame(per_image(result, header.seeds), args.per_image)
+    _write_frame(convergence(result, header, settings.samples), args.convergence)
     _write_examples(examples(model, x, header.seeds), header.seeds, images, args.examples)
     cost.write(args.cost)
 
@@ -74,10 +76,12 @@ def metrics(
     columns = {
         "elbo": result.elbo.mean(1),
         "nll": -result.log_p.mean(1),
-        "nll_mcse": result.mcse.square().sum(1).sqrt() / count,
+        "nll_mcse": _error_of_mean(result.mcse),
+        "nll_image_se": (result.log_p.var(1, correction=0) / (count - 1)).sqrt(),
         "kl": (result.reconstruction - result.elbo).mean(1),
         "reconstruction": result.reconstruction.mean(1),
         "ess": result.ess.mean(1),
+        "k_hat_share": _share_above(result.k_hat),
         "active_units": result.active_units(),
     }
     if header.settings.model.likelihood == "normal":
@@ -98,8 +102,34 @@ def per_image(result: Estimate, seeds: tuple[int, ...]) -> pd.DataFrame:
             "log_p": result.log_p.flatten().cpu(),
             "mcse": result.mcse.flatten().cpu(),
             "ess": result.ess.flatten().cpu(),
+            "k_hat": result.k_hat.flatten().cpu(),
         }
     )
+
+
+def convergence(result: Estimate, header: checkpoint.Header, samples: int) -> pd.DataFrame:
+    """Return the NLL by number of samples used, a row per finished seed and size."""
+    sizes = nested_sizes(samples)
+    done = [row["seed"] for row in header.outcomes if row["status"] == "done"]
+    rows = [header.seeds.index(seed) for seed in done]
+    return pd.DataFrame(
+        {
+            "seed": [seed for seed in done for _ in sizes],
+            "samples": [*sizes] * len(done),
+            "nll": -result.nested_log_p[rows].mean(1).flatten().cpu(),
+            "nll_mcse": _error_of_mean(result.nested_mcse[rows]).flatten().cpu(),
+        }
+    )
+
+
+def _error_of_mean(errors: Tensor) -> Tensor:
+    """Return the error of the mean over images (dimension 1), whose noise is independent."""
+    return errors.square().sum(1).sqrt() / errors.shape[1]
+
+
+def _share_above(k_hat: Tensor) -> Tensor:
+    """Return the share of a seed's images [R, N] above the limit, of those that have a k_hat."""
+    return (k_hat > K_HAT_LIMIT).sum(1) / (~k_hat.isnan()).sum(1)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""metrics.csv, summary.csv and the packs' histories and examples -> figures."""
+"""The study's tables and the packs' images, histories and examples -> figures."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ from numpy.typing import NDArray
 from flowdepth import style
 from flowdepth.config import Study
 from flowdepth.results import (
+    CONVERGENCE,
+    HISTORY,
     METRICS,
     SUMMARY,
     Examples,
     depth_of,
     read_examples,
-    read_history,
+    read_images,
+    read_rows,
     read_study_table,
+    read_table,
 )
+from flowdepth.stages import trust_figures
 from flowdepth.stages.command import run
+from flowdepth.weights import WARNING_SHARE
 
 
 def nll_by_depth(metrics: pd.DataFrame, summary: pd.DataFrame) -> Figure:
@@ -49,6 +55,7 @@ def _levels(axes: Axes, metrics: pd.DataFrame, summary: pd.DataFrame) -> None:
     gap = style.closest(style.depth_positions(summary["depth"]))
     _seed_dots(axes, metrics, gap)
     _means(axes, summary, "nll", style.ACCENT)
+    _mark_doubtful(axes, summary)
     for vanilla in summary.loc[summary["depth"] == 0, "nll_mean"].dropna():
         _reference(axes, vanilla)
     _mark_failed(axes, summary)
@@ -109,16 +116,14 @@ def _means(axes: Axes, summary: pd.DataFrame, name: str, colour: str) -> None:
 def _mark_failed(axes: Axes, summary: pd.DataFrame) -> None:
     if not summary["seeds"].any():
         axes.set_yticks([])  # no number, no scale
-    for depth in summary.loc[summary["seeds"] == 0, "depth"]:
-        axes.text(
-            float(style.depth_positions(depth)),
-            0.04,
-            "failed",
-            transform=axes.get_xaxis_transform(),
-            rotation=90,
-            ha="center",
-            color=style.GREY,
-        )
+    style.mark_failed(axes, summary.loc[summary["seeds"] == 0, "depth"])
+
+
+def _mark_doubtful(axes: Axes, summary: pd.DataFrame) -> None:
+    """Make the means hollow whose importance weights cannot be trusted."""
+    rows = summary[summary["k_hat_share_mean"] > WARNING_SHARE]
+    x = style.depth_positions(rows["depth"])
+    axes.plot(x, rows["nll_mean"], "o", color="white", ms=2.2, mew=0, zorder=6)
 
 
 def learning_curves(history: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
@@ -226,11 +231,16 @@ def draw(
     packs: Sequence[Path],
     metrics: pd.DataFrame,
     summary: pd.DataFrame,
+    convergence: pd.DataFrame,
 ) -> Iterator[tuple[str, Figure]]:
     """Yield every figure of the study with its name."""
     yield "nll_by_depth", nll_by_depth(metrics, summary)
+    yield "convergence", trust_figures.convergence(convergence)
+    images = read_images(packs, metrics)
+    yield "weights", trust_figures.weights(images, summary, study.evaluate.samples)
     yield "elbo_and_nll", elbo_and_nll(summary)
-    yield "learning_curves", learning_curves(read_history(packs), metrics)
+    history = read_rows(packs, "history.csv", HISTORY)
+    yield "learning_curves", learning_curves(history, metrics)
     examples = first_examples(packs, metrics, study.report.examples)
     yield "reconstructions", reconstructions(examples, metrics)
     yield "prior_samples", prior_samples(examples, metrics)
@@ -241,15 +251,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="the whole study as JSON")
     parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
-    parser.add_argument("--metrics", required=True, type=Path)
-    parser.add_argument("--summary", required=True, type=Path)
+    for name in ("metrics", "summary", "convergence"):
+        parser.add_argument(f"--{name}", required=True, type=Path)
     parser.add_argument("--output", required=True, type=Path, help="folder of the figures")
     args = parser.parse_args()
     study = Study.model_validate_json(args.settings)
     metrics = read_study_table(args.metrics, METRICS, study)
     summary = read_study_table(args.summary, SUMMARY, study)
+    convergence = read_table(args.convergence, CONVERGENCE)
     with style.visual_language():
-        for name, figure in draw(study, args.packs, metrics, summary):
+        for name, figure in draw(study, args.packs, metrics, summary, convergence):
             style.save(figure, args.output, name)
             print(f"wrote {args.output / name} as {', '.join(style.FORMATS)}")
 

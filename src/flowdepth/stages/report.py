@@ -6,56 +6,41 @@ import argparse
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
 
-from flowdepth.answer import answer, remarks
+from flowdepth.answer import answer, remarks, warning
+from flowdepth.comparisons import COLUMNS
 from flowdepth.config import Study, flat_settings
 from flowdepth.errors import UserError
 from flowdepth.files import write_text
 from flowdepth.provenance import provenance
-from flowdepth.results import METRICS, SUMMARY, read_json, read_study_table, read_table
+from flowdepth.results import (
+    EXACT,
+    METRICS,
+    SUMMARY,
+    read_json,
+    read_rows,
+    read_study_table,
+    read_table,
+)
+from flowdepth.stages import captions
 from flowdepth.stages.command import run
+from flowdepth.stages.tables import exact
+from flowdepth.weights import K_HAT_LIMIT
 
-# Captions of the figures; workflow/report repeats them word for word for Snakemake's own report.
-CAPTIONS = {
-    "nll_by_depth": (
-        "Test NLL by flow depth. Above: every seed a dot, the mean over seeds with its 95 % "
-        "t-interval beside them; the dashed line is the mean of K = 0. Below, where K = 0 was "
-        "trained: the difference from K = 0 paired by seed, with its 95 % t-interval; an interval "
-        "clear of zero shows a difference."
-    ),
-    "elbo_and_nll": (
-        "Mean −ELBO and NLL of the test set over seeds, with 95 % t-intervals. The shaded distance "
-        "between them is the inference gap: what the posterior's family and the encoder lose."
-    ),
-    "learning_curves": (
-        "Validation ELBO at beta = 1 by epoch: thin lines are seeds, bold ones the mean over "
-        "finished seeds. Early epochs may lie below the axis."
-    ),
-    "reconstructions": (
-        "Test images in the first row; below, their reconstructions by each depth's first finished "
-        "seed."
-    ),
-    "prior_samples": "Samples from the prior, decoded by each depth's first finished seed.",
-}
-ALTERNATIVES = {
-    "nll_by_depth": "Test NLL in nats against the number K of planar layers.",
-    "elbo_and_nll": "Negative ELBO and NLL in nats against the number K of planar layers.",
-    "learning_curves": "Validation ELBO in nats by epoch, a line for each depth.",
-    "reconstructions": "Rows of small images: originals, then reconstructions by each depth.",
-    "prior_samples": "Rows of small images: prior samples of each depth.",
-}
-GRIDS = ("reconstructions", "prior_samples")  # pixels: PNG is smaller and sharper than SVG
 SEED_COLUMNS = ("depth", "seed", "status", "elbo", "nll", "nll_mcse", "best_epoch", "message")
 
 
-def page(study: Study, results: Path, facts: dict[str, Any]) -> str:
+def page(study: Study, results: Path, packs: Sequence[Path], facts: dict[str, Any]) -> str:
     """Return the report as HTML that needs no other file.
+
+    The settings decide on the optional sections: whatever an earlier run left in the folder, there
+    is none that the study does not ask for.
 
     Raises
     ------
@@ -64,18 +49,27 @@ def page(study: Study, results: Path, facts: dict[str, Any]) -> str:
     """
     summary = read_study_table(results / "summary.csv", SUMMARY, study)
     metrics = read_study_table(results / "metrics.csv", METRICS, study)
-    template = _environment().get_template("report.html")
-    sentence = answer(summary)
-    return template.render(
-        study=study,
-        answer=sentence,
-        remarks=remarks(summary),
-        figures=[_figure(results / "figures", name, sentence) for name in CAPTIONS],
-        table=_rows(read_table(results / "tables" / "nll_by_depth.csv", ("K",), text=True)),
-        seeds=_seed_rows(metrics),
-        failures=metrics[metrics["status"] == "failed"].to_dict("records"),
-        protocol=[(name, _written(value)) for name, value in flat_settings(study)],
-        provenance=list(_flat(facts, skip="settings")),
+    compared = read_table(results / "comparisons.csv", COLUMNS)
+    sentence = answer(summary, compared)
+    names = ("nll_by_depth", "errors", "comparisons")
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            study=study,
+            answer=sentence,
+            remarks=remarks(summary, compared),
+            warning=warning(summary),
+            limit=K_HAT_LIMIT,
+            figures=_figures(study, results / "figures", sentence),
+            tables={name: _text_table(results / "tables" / f"{name}.csv") for name in names},
+            exact=_exact(packs) if study.evaluate.exact else None,
+            gaps=_gaps(study, results / "tables" / "inference_gap.csv"),
+            seeds=_seed_rows(metrics),
+            failures=metrics[metrics["status"] == "failed"].to_dict("records"),
+            protocol=[(name, _written(value)) for name, value in flat_settings(study)],
+            provenance=list(_flat(facts, skip="settings")),
+        )
     )
 
 
@@ -90,16 +84,46 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _figure(folder: Path, name: str, sentence: str) -> dict[str, str]:
-    kind, mime = ("png", "image/png") if name in GRIDS else ("svg", "image/svg+xml")
+def _figures(study: Study, folder: Path, sentence: str) -> dict[str, dict[str, Any]]:
+    """Return the figures by name, numbered in the order of the page."""
+    wanted = {*captions.ALWAYS, *captions.optional_figures(study)}
+    shown = [name for name in captions.CAPTIONS if name in wanted and _is_there(folder, name)]
+    figures = {name: _figure(folder, name) for name in shown}
+    figures["nll_by_depth"]["alternative"] += f" {sentence}"
+    return {name: {**figure, "number": i} for i, (name, figure) in enumerate(figures.items(), 1)}
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    """Say whether to show a figure; one of every study must be there."""
+    return name in captions.ALWAYS or (folder / f"{name}.svg").exists()
+
+
+def _figure(folder: Path, name: str) -> dict[str, str]:
+    pixels = name in captions.PIXELS
+    kind, mime = ("png", "image/png") if pixels else ("svg", "image/svg+xml")
     path = folder / f"{name}.{kind}"
     try:
         data = base64.b64encode(path.read_bytes()).decode()
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run snakemake to draw it") from None
-    alternative = ALTERNATIVES[name] + (f" {sentence}" if name == "nll_by_depth" else "")
-    source = f"data:{mime};base64,{data}"
-    return {"source": source, "alternative": alternative, "caption": CAPTIONS[name]}
+    return {
+        "source": f"data:{mime};base64,{data}",
+        "alternative": captions.ALTERNATIVES[name],
+        "caption": captions.CAPTIONS[name],
+    }
+
+
+def _exact(packs: Sequence[Path]) -> list[list[str]] | None:
+    there = [pack for pack in packs if (pack / "exact.csv").exists()]
+    return _rows(exact(read_rows(there, "exact.csv", EXACT))) if there else None
+
+
+def _gaps(study: Study, path: Path) -> list[list[str]] | None:
+    return _text_table(path) if study.gaps.images > 0 and path.exists() else None
+
+
+def _text_table(path: Path) -> list[list[str]]:
+    return _rows(read_table(path, (), text=True))
 
 
 def _rows(frame: pd.DataFrame) -> list[list[str]]:
@@ -126,7 +150,7 @@ def _written(value: object) -> str:
 
 def _bind(text: str) -> str:
     """Return ``text`` with spaces that do not break inside "95 %" and "K = 0"."""
-    return re.sub(r"(?<==) | (?=[=%\d])", "\u00a0", text)
+    return re.sub(r"(?<==) |(?<![,;]) (?=[=%\d])", "\u00a0", text)
 
 
 def _flat(node: object, prefix: str = "", skip: str = "") -> Iterator[tuple[str, str]]:
@@ -143,6 +167,7 @@ def main() -> None:
     """Write the page and the facts it rests on."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="the whole study as JSON")
+    parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
     parser.add_argument("--results", required=True, type=Path, help="folder results/<study>")
     parser.add_argument("--output", required=True, type=Path)
     parser.add_argument("--provenance", required=True, type=Path)
@@ -152,7 +177,7 @@ def main() -> None:
     dataset = read_json(args.results / "data" / "dataset.json")
     facts = provenance(study, metrics, dataset)
     write_text(args.provenance, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    write_text(args.output, page(study, args.results, facts))
+    write_text(args.output, page(study, args.results, args.packs, facts))
     print(f"wrote {args.output}")
 
 

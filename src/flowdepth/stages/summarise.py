@@ -1,4 +1,8 @@
-"""Packs' metrics -> metrics.csv (a row per depth and seed) and summary.csv (a row per depth)."""
+"""Packs' numbers -> the study's tables.
+
+metrics.csv has a row per depth and seed, summary.csv a row per depth, comparisons.csv a row per
+pair of depths, convergence.csv a row per depth and number of importance samples.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,41 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flowdepth.comparisons import comparisons_table
 from flowdepth.config import Study
 from flowdepth.files import write_text
-from flowdepth.results import MEANS, METRICS, read_packs
+from flowdepth.results import (
+    CONVERGENCE,
+    MEANS,
+    METRICS,
+    PACK_CONVERGENCE,
+    read_images,
+    read_packs,
+    read_rows,
+)
 from flowdepth.stages.command import run
 from flowdepth.statistics import Interval, paired_difference, t_interval
 
 LAST = ("best_epoch", "message")
+TABLES = ("metrics", "summary", "comparisons", "convergence")
+
+
+def study_tables(study: Study, packs: Sequence[Path]) -> dict[str, pd.DataFrame]:
+    """Return the study's four tables by name.
+
+    Raises
+    ------
+    UserError
+        If a pack's file is missing, damaged, or does not fit the study.
+    """
+    metrics = metrics_table(study, packs)
+    images = read_images(packs, metrics)
+    return {
+        "metrics": metrics,
+        "summary": summary_table(metrics, images),
+        "comparisons": comparisons_table(metrics, images),
+        "convergence": convergence_table(read_rows(packs, "convergence.csv", PACK_CONVERGENCE)),
+    }
 
 
 def metrics_table(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
@@ -26,15 +58,37 @@ def metrics_table(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     return frame[[*METRICS, *bits, *LAST]]
 
 
-def summary_table(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``summary.csv``, a row per depth, failed ones included."""
+def summary_table(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of ``summary.csv``, a row per depth, failed ones included.
+
+    Three errors of ``nll_mean`` stand apart: ``nll_se`` across seeds, ``nll_image_se`` across test
+    images, each averaged over the seeds first, and ``nll_mcse`` of the Monte-Carlo estimates.
+    """
     reference = _nll_by_seed(metrics[metrics["depth"] == 0])
-    rows = [_summary_row(depth, rows, reference) for depth, rows in metrics.groupby("depth")]
+    log_p = images.groupby(["depth", "image"])["log_p"].mean()
+    across_images = log_p.groupby("depth").sem()
+    rows = [
+        _summary_row(depth, rows, reference, across_images.get(depth, np.nan))
+        for depth, rows in metrics.groupby("depth")
+    ]
     frame = pd.DataFrame(rows)
     return frame.astype({"parameters": "Int64"})
 
 
-def _summary_row(depth: int, rows: pd.DataFrame, reference: dict[int, float]) -> dict[str, Any]:
+def convergence_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of ``convergence.csv``: means over seeds and their Monte-Carlo errors."""
+    groups = rows.groupby(["depth", "samples"])
+    columns = {
+        "seeds": groups.size(),
+        "nll_mean": groups["nll"].mean(),
+        "nll_mcse": groups["nll_mcse"].agg(_error_of_mean),
+    }
+    return pd.DataFrame(columns).reset_index()[[*CONVERGENCE]]
+
+
+def _summary_row(
+    depth: int, rows: pd.DataFrame, reference: dict[int, float], across_images: float
+) -> dict[str, Any]:
     done = rows[rows["status"] == "done"]
     difference = paired_difference(_nll_by_seed(done), {} if depth == 0 else reference)
     bits = {"bits_per_dim_mean": done["bits_per_dim"].mean()} if "bits_per_dim" in done else {}
@@ -45,6 +99,7 @@ def _summary_row(depth: int, rows: pd.DataFrame, reference: dict[int, float]) ->
         **_interval_columns("nll", t_interval(done["nll"])),
         **_interval_columns("neg_elbo", t_interval(-done["elbo"])),
         **_interval_columns("nll_difference", difference),
+        "nll_image_se": across_images,
         "nll_mcse": _error_of_mean(done["nll_mcse"]),
         **{f"{name}_mean": done[name].mean() for name in MEANS},
         "parameters": done["parameters"].max(),
@@ -60,7 +115,7 @@ def _interval_columns(name: str, interval: Interval) -> dict[str, float]:
 
 def _error_of_mean(errors: pd.Series) -> float:
     """Return the Monte Carlo error of a mean of independent estimates: sqrt(sum e^2) / n."""
-    return float(np.sqrt((errors**2).sum()) / len(errors)) if len(errors) else np.nan
+    return float(np.linalg.norm(errors)) / len(errors) if len(errors) else np.nan
 
 
 def _nll_by_seed(rows: pd.DataFrame) -> dict[int, float]:
@@ -69,17 +124,17 @@ def _nll_by_seed(rows: pd.DataFrame) -> dict[int, float]:
 
 
 def main() -> None:
-    """Write the two tables."""
+    """Write the four tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="the whole study as JSON")
     parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
-    parser.add_argument("--metrics", required=True, type=Path)
-    parser.add_argument("--summary", required=True, type=Path)
+    for name in TABLES:
+        parser.add_argument(f"--{name}", required=True, type=Path)
     args = parser.parse_args()
-    metrics = metrics_table(Study.model_validate_json(args.settings), args.packs)
-    write_text(args.metrics, metrics.to_csv(index=False))
-    write_text(args.summary, summary_table(metrics).to_csv(index=False))
-    print(f"wrote {args.metrics} and {args.summary}: {len(metrics)} trainings")
+    tables = study_tables(Study.model_validate_json(args.settings), args.packs)
+    for name, table in tables.items():
+        write_text(getattr(args, name), table.to_csv(index=False))
+        print(f"wrote {getattr(args, name)}: {len(table)} rows")
 
 
 if __name__ == "__main__":

@@ -1,125 +1,165 @@
-"""summary.csv -> the table of the study as Markdown, LaTeX and CSV, all of the same words."""
+"""The study's tables of numbers -> tables to read: Markdown, LaTeX and CSV of the same words."""
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from flowdepth.comparisons import COLUMNS, NEIGHBOUR, TREND, VANILLA
 from flowdepth.config import Study
 from flowdepth.files import write_text
-from flowdepth.results import SUMMARY, read_study_table
+from flowdepth.results import CONVERGENCE, SUMMARY, read_study_table, read_table
 from flowdepth.stages.command import run
 from flowdepth.statistics import decimals
+from flowdepth.typesetting import (
+    BRACKET,
+    PLUS_MINUS,
+    intervals,
+    latex,
+    markdown,
+    p_value,
+    percent,
+    plain,
+    signed,
+    significant,
+    with_error,
+)
+from flowdepth.weights import K_HAT_LIMIT, WARNING_SHARE
 
-PLUS_MINUS = "{mean} ± {half}"
-BRACKET = "{mean} [{low}, {high}]"
-NO_INTERVAL = "{mean} (one seed: no interval)"
+MARK = " †"
+_COMPARED_WITH = {VANILLA: "vanilla, K = {}", NEIGHBOUR: "next lower, K = {}"}
 
 
-def table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the table as text, a row per depth."""
+def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the main table as text, a row per depth."""
+    doubtful = summary["k_hat_share_mean"] > WARNING_SHARE
+    nll = intervals(summary, "nll_", BRACKET)
     columns = {
         "K": summary["depth"].map(str),
-        "seeds": [_seeds(row.seeds, row.failed) for row in summary.itertuples()],
-        "−ELBO ± 95 %": _column(summary, "neg_elbo", PLUS_MINUS),
-        "NLL [95 %]": _column(summary, "nll", BRACKET),
-        "difference from K = 0 [95 %]": _column(summary, "nll_difference", BRACKET, sign="+"),
+        "seeds": _seeds(summary),
+        "−ELBO ± 95 %": intervals(summary, "neg_elbo_", PLUS_MINUS),
+        "NLL [95 %]": [text + MARK * mark for text, mark in zip(nll, doubtful, strict=True)],
+        "difference from K = 0 [95 %]": intervals(summary, "nll_difference_", BRACKET, sign="+"),
     }
     if "bits_per_dim_mean" in summary:
-        columns["bits/dim"] = _plain(summary["bits_per_dim_mean"], 3)
+        columns["bits/dim"] = plain(summary["bits_per_dim_mean"], 3)
     seconds = summary["train_seconds_mean"] + summary["evaluate_seconds_mean"]
     columns |= {
-        "active units": _plain(summary["active_units_mean"], 1),
-        "ESS": _plain(summary["ess_mean"], 0),
-        "parameters": _plain(summary["parameters"], 0),
-        "seconds per seed": _plain(seconds, 1),
+        "active units": plain(summary["active_units_mean"], 1),
+        "ESS": plain(summary["ess_mean"], 0),
+        "parameters": plain(summary["parameters"], 0),
+        "seconds per seed": plain(seconds, 1),
     }
-    frame = pd.DataFrame(columns)
-    estimates = [name for name in frame if name not in ("K", "seeds", "seconds per seed")]
+    return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds", "seconds per seed"))
+
+
+def errors(summary: pd.DataFrame, convergence: pd.DataFrame) -> pd.DataFrame:
+    """Return the three standard errors of each depth's mean NLL, and what its weights tell."""
+    columns = {
+        "K": summary["depth"].map(str),
+        "seeds": _seeds(summary),
+        "SE across seeds": significant(summary["nll_se"]),
+        "SE across test images": significant(summary["nll_image_se"]),
+        "Monte-Carlo SE": significant(summary["nll_mcse"]),
+        f"images with k_hat > {K_HAT_LIMIT}": percent(summary["k_hat_share_mean"]),
+        **_last_step(summary, convergence),
+    }
+    return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
+
+
+def _last_step(summary: pd.DataFrame, convergence: pd.DataFrame) -> dict[str, list[str]]:
+    """Return by how much the last samples still changed the NLL, where there were any before."""
+    nll = convergence.pivot(index="samples", columns="depth", values="nll_mean")
+    if len(nll) < 2:
+        return {}
+    step = nll.diff().iloc[-1].reindex(summary["depth"])
+    few, all_ = nll.index[-2:]
+    return {f"change of NLL from S = {few} to {all_}": signed(step, decimals(step.abs()))}
+
+
+def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the differences between depths as text, a row per comparison and one for the trend."""
+    return pd.DataFrame(
+        {
+            "K": [_depths(row) for row in frame.itertuples()],
+            "compared with": [_reference(row) for row in frame.itertuples()],
+            "seeds": _seeds(frame),
+            "difference in NLL [95 %]": intervals(frame, "", BRACKET, sign="+"),
+            "p": frame["p"].map(p_value),
+            "p (Holm)": frame["p_holm"].map(p_value),
+            "over images ± SE": with_error(frame["image_mean"], frame["image_se"]),
+            "images improved": percent(frame["image_share_improved"]),
+        }
+    )
+
+
+def exact(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the estimate beside the exact NLL as text, a row per depth: means over its seeds."""
+    done = rows.dropna(subset=["exact_nll"])
+    seeds = pd.DataFrame({"seeds": done.groupby("depth").size()})
+    seeds = seeds.reindex(sorted(rows["depth"].unique()), fill_value=0)
+    seeds["failed"] = rows.groupby("depth").size() - seeds["seeds"]
+    means = done.groupby("depth").mean(numeric_only=True).reindex(seeds.index)
+    worst = done.groupby("depth").agg(lambda column: column.abs().max()).reindex(seeds.index)
+    columns = {
+        "K": seeds.index.map(str),
+        "seeds": _seeds(seeds),
+        "exact NLL": plain(means["exact_nll"], 4),
+        "quadrature error": [f"{error:.0e}" for error in worst["exact_error"]],
+        "estimated NLL": plain(means["nll"], 4),
+        "difference": signed(means["difference"], 4),
+        "Monte-Carlo SE, one seed": plain(means["nll_mcse"], 4),
+        "difference in SE, worst seed": plain(worst["difference_in_mcse"], 1),
+        "worst image": plain(worst["worst_image_in_mcse"], 1),
+    }
+    return _with_failures(pd.DataFrame(columns), seeds, keep=("K", "seeds"))
+
+
+def _depths(row: object) -> str:
+    return f"{row.reference}–{row.depth}" if row.kind == TREND else str(row.depth)
+
+
+def _reference(row: object) -> str:
+    return (
+        "per doubling of K" if row.kind == TREND else _COMPARED_WITH[row.kind].format(row.reference)
+    )
+
+
+def _seeds(frame: pd.DataFrame) -> list[str]:
+    pairs = zip(frame["seeds"], frame["failed"], strict=True)
+    return [f"{done} ({failed} failed)" if failed else str(done) for done, failed in pairs]
+
+
+def _with_failures(
+    frame: pd.DataFrame, summary: pd.DataFrame, keep: tuple[str, ...]
+) -> pd.DataFrame:
+    estimates = [name for name in frame if name not in keep]
     frame.loc[(summary["seeds"] == 0).to_numpy(), estimates] = "failed"
     return frame
 
 
-def _seeds(finished: int, failed: int) -> str:
-    return f"{finished} ({failed} failed)" if failed else str(finished)
-
-
-def _column(summary: pd.DataFrame, name: str, form: str, sign: str = "") -> list[str]:
-    parts = summary[[f"{name}_{part}" for part in ("mean", "low", "high")]]
-    places = decimals((parts[f"{name}_high"] - parts[f"{name}_low"]) / 2)
-    # z: a rounded -0.00 is written 0.00
-    return [_cell(*row, form, f"{sign}z.{places}f") for row in parts.itertuples(index=False)]
-
-
-def _cell(mean: float, low: float, high: float, form: str, digits: str) -> str:
-    if math.isnan(mean):
-        return ""
-    half = f"{(high - low) / 2:{digits.lstrip('+')}}"
-    mean_, low_, high_ = (f"{value:{digits}}" for value in (mean, low, high))
-    chosen = NO_INTERVAL if math.isnan(low) else form
-    return chosen.format(mean=mean_, low=low_, high=high_, half=half).replace("-", "−")
-
-
-def _plain(values: pd.Series, places: int) -> list[str]:
-    return ["" if pd.isna(value) else f"{value:.{places}f}" for value in values]
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    """Return the table as aligned Markdown, numbers to the right."""
-    widths = [max(len(name), *frame[name].map(len)) for name in frame]
-
-    def line(cells: Iterator[str]) -> str:
-        padded = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-        return f"| {' | '.join(padded)} |\n"
-
-    rule = "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|\n"
-    rows = (line(iter(row)) for row in frame.itertuples(index=False))
-    return line(iter(frame)) + rule + "".join(rows)
-
-
-def latex(frame: pd.DataFrame) -> str:
-    """Return the table as a LaTeX ``tabular`` with booktabs' rules."""
-    lines = [" & ".join(map(_escape, row)) + r" \\" for row in frame.itertuples(index=False)]
-    return "\n".join(
-        [
-            r"% needs \usepackage{booktabs}",
-            rf"\begin{{tabular}}{{{'r' * frame.shape[1]}}}",
-            r"\toprule",
-            " & ".join(map(_escape, frame)) + r" \\",
-            r"\midrule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
-
-
-def _escape(text: str) -> str:
-    """Return ``text`` for LaTeX: signs and numbers in mathematics, the rest as it stands."""
-    commands = {"%": r"\%", "±": r"$\pm$", "−": "$-$", "+": "$+$", "K = 0": "$K = 0$"}
-    for plain, command in commands.items():
-        text = text.replace(plain, command)
-    return text
-
-
 def main() -> None:
-    """Write the table in its three forms."""
+    """Write each table in its three forms."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="the whole study as JSON")
-    parser.add_argument("--summary", required=True, type=Path)
+    for name in ("summary", "comparisons", "convergence"):
+        parser.add_argument(f"--{name}", required=True, type=Path)
     parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
     args = parser.parse_args()
     study = Study.model_validate_json(args.settings)
-    frame = table(read_study_table(args.summary, SUMMARY, study))
-    write_text(args.output / "nll_by_depth.md", markdown(frame))
-    write_text(args.output / "nll_by_depth.tex", latex(frame))
-    write_text(args.output / "nll_by_depth.csv", frame.to_csv(index=False))
-    print(markdown(frame))
+    summary = read_study_table(args.summary, SUMMARY, study)
+    tables = {
+        "nll_by_depth": nll_by_depth(summary),
+        "errors": errors(summary, read_table(args.convergence, CONVERGENCE)),
+        "comparisons": comparisons(read_table(args.comparisons, COLUMNS)),
+    }
+    for name, frame in tables.items():
+        write_text(args.output / f"{name}.md", markdown(frame))
+        write_text(args.output / f"{name}.tex", latex(frame))
+        write_text(args.output / f"{name}.csv", frame.to_csv(index=False))
+        print(markdown(frame))
 
 
 if __name__ == "__main__":
