@@ -157,8 +157,8 @@ class Evaluate(Section):
 class Gaps(Section):
     """The split of the inference gap on a sub-sample of test images; 0 images leave it out."""
 
-    images: Index = 0
-    steps: Count = 500
+    images: Index = 50
+    steps: Count = 1000
     learning_rate: Positive = 1e-2
     samples: Count = 1000
 

@@ -1,0 +1,61 @@
+# a trained pack and some test images -> the inference gap, split; all packs -> figure and table
+
+
+rule gaps:
+    input:
+        images=rules.prepare.output.images,
+        model=rules.train.output.model,
+    output:
+        gaps=f"{PACK}/gaps.parquet",
+        cost=f"{PACK}/gaps_cost.json",
+    log:
+        results("logs", "gaps", "K{depth}_seeds{pack}.log"),
+    conda:
+        "../envs/flowdepth.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS_PER_JOB,
+        mem_mb=4000,
+        runtime="12h",
+    params:
+        code=stamp("gaps"),
+        settings=section("gaps"),
+    message:
+        "split the inference gap of K = {wildcards.depth}, seeds {wildcards.pack}"
+    shell:
+        "exec &> >(tee {log:q}); "
+        "python -m flowdepth.stages.gaps --settings {params.settings:q}"
+        f" --device {study.device}"
+        " --threads {threads} --images {input.images:q} --model {input.model:q}"
+        " --gaps {output.gaps:q} --cost {output.cost:q}"
+
+
+rule gap_figures:
+    input:
+        expand(rules.gaps.output.gaps, **GRID),
+    output:
+        figure("inference_gap", "Inference gap"),
+        table=report(
+            results("tables", "inference_gap.csv"),
+            caption="../report/inference_gap_table.rst",
+            category="Inference gap",
+        ),
+        markdown=results("tables", "inference_gap.md"),
+        latex=results("tables", "inference_gap.tex"),
+    log:
+        results("logs", "gap_figures.log"),
+    localrule: True
+    conda:
+        "../envs/flowdepth.yaml"
+    params:
+        code=stamp("gap_figures"),
+        settings=whole_study,
+        packs=expand(PACK, **GRID),
+        figures=subpath(output[0], parent=True),
+        tables=subpath(output.table, parent=True),
+    message:
+        "draw the inference gap by depth"
+    shell:
+        "exec &> >(tee {log:q}); "
+        "python -m flowdepth.stages.gap_figures --settings {params.settings:q}"
+        " --packs {params.packs:q} --figures {params.figures:q} --tables {params.tables:q}"
