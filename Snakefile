@@ -25,11 +25,19 @@ include: "workflow/rules/prepare.smk"
 include: "workflow/rules/train.smk"
 # Test log-likelihood by importance sampling -> K<depth>/seeds<pack>/metrics.csv
 include: "workflow/rules/evaluate.smk"
-# All depths and seeds -> metrics.csv, summary.csv
+# Where asked for: log-likelihood by quadrature, and the inference gap split
+include: "workflow/rules/exact.smk"
+include: "workflow/rules/gaps.smk"
+# All depths and seeds -> metrics.csv, summary.csv, comparisons.csv, convergence.csv
 include: "workflow/rules/summarise.smk"
+# -> figures/, tables/
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/posteriors.smk"
 include: "workflow/rules/tables.smk"
+# -> report.html
 include: "workflow/rules/report.smk"
+# Apart from the study: four densities in the plane -> results/energies
+include: "workflow/rules/energies.smk"
 
 
 for depth in study.depths:

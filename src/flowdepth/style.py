@@ -132,6 +132,13 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
     axes.set_xlabel("planar layers K  (log scale; 0 = vanilla VAE)")
 
 
+def mark_failed(axes: Axes, depths: Iterable[int]) -> None:
+    """Write where depths without a result would stand that they failed."""
+    place = {"transform": axes.get_xaxis_transform(), "rotation": 90, "ha": "center"}
+    for depth in depths:
+        axes.text(float(depth_positions(depth)), 0.04, "failed", color=GREY, **place)
+
+
 def _roomy(depths: Sequence[int], gap: float) -> set[int]:
     """Return the depths whose labels keep ``gap`` apart; 0 and the powers of two come first."""
     shown: dict[int, float] = {}

@@ -73,3 +73,11 @@ def train_settings(wildcards):
 
 def whole_study(wildcards):
     return study.canonical()
+
+
+def optional_results(wildcards):
+    """What the settings ask for beyond the results of every study."""
+    exact = expand(rules.exact.output.exact, **GRID) if study.evaluate.exact else []
+    gaps = rules.gap_figures.output if study.gaps.images else []
+    pictures = rules.posteriors.output if study.model.latent == 2 else []
+    return [*exact, *gaps, *pictures]
