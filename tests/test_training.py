@@ -25,7 +25,8 @@ def trained(
     parameters: str = "amortised",
     **training: object,
 ) -> PackTraining:
-    settings = Training(**{"batch_size": 16, "epochs": 4, "learning_rate": 0.01, **training})
+    fixed = {"batch_size": 16, "epochs": 4, "learning_rate": 0.01, "validation_samples": 1}
+    settings = Training(**{**fixed, **training})
     pack = PackTraining(
         small_vae(depth, seeds, flow=Flow(parameters=parameters)),
         seeds,

@@ -76,7 +76,7 @@ ALTERNATIVES = {
 GAPS = ("inference_gap",)
 POSTERIORS = ("posteriors", "latent_space", "manifold")
 ALWAYS = tuple(name for name in CAPTIONS if name not in (*GAPS, *POSTERIORS))
-PIXELS = ("reconstructions", "prior_samples")  # PNG is smaller and sharper than SVG
+PIXELS = ("reconstructions", "prior_samples", "manifold")  # PNG is smaller and sharper than SVG
 
 
 def optional_figures(study: Study) -> tuple[str, ...]:
