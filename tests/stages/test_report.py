@@ -189,7 +189,8 @@ def test_every_figure_has_a_caption(fabricate: Fabricate) -> None:
 def leave_optional_files(root: Path, packs: list[Path]) -> None:
     """Write what the optional stages write."""
     for name in (*captions.GAPS, *captions.POSTERIORS):
-        (root / "figures" / f"{name}.svg").write_text(f"<svg><!-- {name} --></svg>")
+        for kind in ("svg", "png"):
+            (root / "figures" / f"{name}.{kind}").write_text(f"<svg><!-- {name} --></svg>")
     (root / "tables" / "inference_gap.csv").write_text("K,gap\n0,1.25 [1.1; 1.4]\n")
     numbers = {"exact_nll": 22.3, "exact_error": 1e-8, "nll": 22.31, "nll_mcse": 0.004}
     numbers |= {"difference": 0.01, "difference_in_mcse": 2.5, "worst_image_in_mcse": 3.1}
