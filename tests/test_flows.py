@@ -136,12 +136,16 @@ def test_zero_w_gives_nan(dtype: torch.dtype) -> None:
     assert u.grad.isfinite().all()
 
 
-@settings(deadline=None, max_examples=300)
-@given(
-    a=st.floats(-80, 80),
-    log_norm=st.floats(-8, 4),
-    p=st.floats(-1e3, 1e3) | st.just(0.0),
-)
+EDGES = {
+    "a": st.floats(-80, 80),
+    "log_norm": st.floats(-8, 4),
+    "p": st.floats(-1e3, 1e3) | st.just(0.0),
+}
+edges = settings(deadline=None, max_examples=300, derandomize=True)
+
+
+@edges
+@given(**EDGES)
 def test_float32_edges_lose_the_log_determinant(a: float, log_norm: float, p: float) -> None:
     """Others return -inf or NaN for ``w . u <= -20`` on the plane."""
     norm = 10.0**log_norm
@@ -167,13 +171,6 @@ def test_exactly_on_the_plane_far_below_float32() -> None:
     assert u.grad.isfinite().all()
 
 
-EDGES = {
-    "a": st.floats(-80, 80),
-    "log_norm": st.floats(-8, 4),
-    "p": st.floats(-1e3, 1e3) | st.just(0.0),
-}
-
-
 def edge_layer(a: float, log_norm: float) -> tuple[Tensor, Tensor]:
     """``u``, ``w`` [1, 2], exact in float32: ``w . u`` is near ``a``, ``|w|`` 10^log_norm."""
     w = torch.tensor([[10.0**log_norm, 0.0]])
@@ -181,7 +178,7 @@ def edge_layer(a: float, log_norm: float) -> tuple[Tensor, Tensor]:
     return u.double(), w.double()
 
 
-@settings(deadline=None, max_examples=200)
+@edges
 @given(**EDGES)
 def test_float32_edges_lose_invertibility(a: float, log_norm: float, p: float) -> None:
     """Along ``w`` points keep their order, but for the rounding of a step by ``u_hat``."""
@@ -198,7 +195,7 @@ def test_float32_edges_lose_invertibility(a: float, log_norm: float, p: float) -
         assert (after.diff() >= -rounding * heights.abs().max()).all()
 
 
-@settings(deadline=None, max_examples=200)
+@edges
 @given(**EDGES)
 def test_inverse_misses_at_the_edges(a: float, log_norm: float, p: float) -> None:
     """What the flow makes of the inverse is the point asked for, to the flow's own rounding."""

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from flowdepth import training
 from flowdepth.config import Annealing, Flow, Objective, Training
 from flowdepth.objective import elbo
 from flowdepth.streams import normals
@@ -126,6 +127,14 @@ def test_best_epoch_is_chosen_below_beta_1() -> None:
         best = max(record.history, key=lambda row: row["validation"])
         assert record.best_epoch == best["epoch"]
         assert value == pytest.approx(best["validation"], rel=1e-9)
+
+
+def test_last_short_batch_of_validation_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = trained((3,), epochs=1)
+    monkeypatch.setattr(training, "_VALIDATION_CHUNK", 7)
+    monkeypatch.setattr(training, "elbo", lambda model, x, q, eps: x.sum(-1))
+    expected = VALIDATION.sum(-1).mean().item()
+    assert pack._validate().item() == pytest.approx(expected)
 
 
 def test_failed_seed_takes_its_companions_with_it() -> None:

@@ -78,9 +78,11 @@ def inverse(z_k: Tensor, parameters: PlanarParameters) -> tuple[Tensor, Tensor]:
     equation ``p + (s - 1) tanh(p) = w . z_k + b``; then ``z_{k-1} = z_k - u_hat tanh(p)``. The
     log-determinant is `planar_flow`'s, of the map from ``z_0`` to ``z_K``, [..., S] in nats.
 
-    Each layer sends its result back to ``z_k`` to rounding. The result itself is as good as the
-    problem: a rounding error of ``w . z_k + b`` is divided by ``h^2 + (1 - h^2) s``, which only on
-    the plane of a strongly contracting layer is small. No gradients.
+    The flow sends the result back to ``z_K`` to its own rounding. The result itself is as good as
+    the problem: a layer divides a rounding error of ``w . z_k + b`` by ``h^2 + (1 - h^2) s``, small
+    only at the plane of a strongly contracting one. Where none is, as in a model at its start, the
+    round trip from ``z_0`` ends within 1e-12 of it in float64 and 1e-6 in float32, relative to
+    ``1 + |z_0|``. No gradients.
     """
     u, w, b = parameters
     u_hat, log_s = invertible(u, w)
