@@ -33,7 +33,7 @@ def test_elbo_is_above_the_likelihood() -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 3])
-@pytest.mark.parametrize("rows", [1, 37, 210, 10_000])
+@pytest.mark.parametrize("rows", [1, 37, 210, 300, 10_000])
 def test_chunk_size_changes_the_result(depth: int, rows: int) -> None:
     vae, images = small_vae(depth, (0, 1), disturb=0.3), binary_images(9)
     whole = estimate(vae, images, (0, 1), 70, rows=10**6)
