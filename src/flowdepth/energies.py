@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowdepth.flows import PlanarParameters, inverse, planar_flow
+from flowdepth.flows import IDENTITY, PlanarParameters, inverse, planar_flow
 from flowdepth.streams import generator
 
 NAMES = ("U1", "U2", "U3", "U4")
@@ -27,7 +27,6 @@ LEARNING_RATE = 0.01
 # Beyond this half-width no e^-U holds mass.
 HALF_WIDTH = 7.0
 _LOG_2PI = math.log(2 * math.pi)
-_IDENTITY = math.log(math.e - 1)
 
 
 def energy(name: str, z: Tensor) -> Tensor:
@@ -129,7 +128,7 @@ def _start(depth: int, restarts: int, seed: int) -> Fit:
     noise = generator(seed, "energies", "start", depth)
     w = torch.randn(len(NAMES), restarts, depth, 2, generator=noise, dtype=torch.float64)
     b = torch.randn(len(NAMES), restarts, depth, generator=noise, dtype=torch.float64)
-    u = _IDENTITY * w / w.square().sum(-1, keepdim=True)
+    u = IDENTITY * w / w.square().sum(-1, keepdim=True)
     zeros = torch.zeros(len(NAMES), restarts, 2, dtype=torch.float64)
     return Fit(zeros.clone(), zeros.clone(), PlanarParameters(u, w, b))
 

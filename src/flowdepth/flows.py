@@ -14,6 +14,7 @@ Shapes: one parameter set (an image, or a whole batch when parameters are shared
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -21,6 +22,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn.functional import softplus as torch_softplus
 
+# The product w . u of a layer that is the identity: its softplus is 1.
+IDENTITY = math.log(math.e - 1)
 # Below this squared norm w is taken for 0: the correction along w has no direction then.
 _NORM2_FLOOR = 1e-30
 # Beyond this |a|, softplus is a or e^a to float64's last digit.

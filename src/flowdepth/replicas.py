@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from flowdepth.config import Flow, Model
+from flowdepth.flows import IDENTITY
 from flowdepth.streams import generator
 from flowdepth.vae import Dense, PlanarVAE
 
 # Spread of a new layer's amortised parameters over images, against their common value of about 1.
 _FLOW_SPREAD = 0.1
-# softplus of this is 1, so that a planar layer with w . u of it is the identity.
-_IDENTITY = math.log(math.e - 1)
 
 
 def build(
@@ -62,7 +61,7 @@ def _initialise_flow(vae: PlanarVAE, flat: Tensor, seed: int) -> None:
     u, w, b = vae.layers(flat)
     for k in range(vae.depth):
         w[k].normal_(generator=generator(seed, "initial", "flow", k)).div_(math.sqrt(vae.latent))
-        u[k] = _IDENTITY * w[k] / w[k].square().sum()
+        u[k] = IDENTITY * w[k] / w[k].square().sum()
     b.zero_()
 
 
