@@ -18,6 +18,7 @@ from torch import Tensor
 
 from flowdepth.flows import IDENTITY, PlanarParameters, inverse, planar_flow
 from flowdepth.streams import generator
+from flowdepth.vae import log_standard_normal
 
 NAMES = ("U1", "U2", "U3", "U4")
 RESTARTS = 8
@@ -26,7 +27,6 @@ POINTS = 128
 LEARNING_RATE = 0.01
 # Beyond this half-width no e^-U holds mass.
 HALF_WIDTH = 7.0
-_LOG_2PI = math.log(2 * math.pi)
 
 
 def energy(name: str, z: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ class Fit:
         return self._log_base(eps) - ladj
 
     def _log_base(self, eps: Tensor) -> Tensor:
-        return -0.5 * eps.square().sum(-1) - _LOG_2PI - self.log_sigma.sum(-1, keepdim=True)
+        return log_standard_normal(eps) - self.log_sigma.sum(-1, keepdim=True)
 
 
 def fit(depth: int, steps: int = STEPS, restarts: int = RESTARTS, seed: int = 0) -> Fit:

@@ -23,7 +23,7 @@ from flowdepth.flows import PlanarParameters
 from flowdepth.likelihood import Estimate, summarise_weights
 from flowdepth.objective import log_weight
 from flowdepth.path_gradient import path_derivative
-from flowdepth.streams import normals
+from flowdepth.streams import image_normals
 from flowdepth.vae import PlanarVAE, Posterior
 
 # Latent samples per image and step.
@@ -168,12 +168,15 @@ def _noise(
     model: PlanarVAE, x: Tensor, seeds: tuple[int, ...], samples: int, *path: str | int
 ) -> Tensor:
     """Return noise [R, N, S, D], each image's from a stream of its own."""
-    shape = (samples, model.latent)
-    rows = [
-        normals(seeds, "gaps", *path, image, shape=shape, dtype=x.dtype, device=x.device)
-        for image in range(x.shape[1])
-    ]
-    return torch.stack(rows, 1)
+    return image_normals(
+        seeds,
+        "gaps",
+        *path,
+        images=range(x.shape[1]),
+        shape=(samples, model.latent),
+        dtype=x.dtype,
+        device=x.device,
+    )
 
 
 def _estimate(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> Estimate:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from flowdepth.objective import log_weight
-from flowdepth.streams import normals
+from flowdepth.streams import image_normals
 from flowdepth.vae import PlanarVAE
 from flowdepth.weights import nested_sizes, pareto_k
 
@@ -87,7 +87,14 @@ def estimate(
     whole: dict[str, Tensor] = {}
     for start in range(0, len(images), size):
         x = images[start : start + size].expand(len(seeds), -1, -1)
-        eps = _noise(model, x, seeds, start, samples)
+        eps = image_normals(
+            seeds,
+            "importance",
+            images=range(start, start + x.shape[1]),
+            shape=(samples, model.latent),
+            dtype=x.dtype,
+            device=x.device,
+        )
         part = _estimate_chunk(model, x, eps, max(1, rows // (x.shape[1] * len(seeds))))
         _store(part, whole, start, len(images))
         log(start + x.shape[1])
@@ -151,18 +158,6 @@ def _moments(log_w: Tensor) -> _Moments:
         log_p=log_sum - math.log(samples),
         mcse=error if samples > 1 else torch.full_like(error, math.nan),
         ess=samples * (-spread).exp(),
-    )
-
-
-def _noise(model: PlanarVAE, x: Tensor, seeds: tuple[int, ...], start: int, samples: int) -> Tensor:
-    """Return the noise [R, N, S, D] of the images from number ``start`` on."""
-    shape = (samples, model.latent)
-    return torch.stack(
-        [
-            normals(seeds, "importance", image, shape=shape, dtype=x.dtype, device=x.device)
-            for image in range(start, start + x.shape[1])
-        ],
-        1,
     )
 
 

@@ -31,3 +31,16 @@ def normals(
     for row, seed in zip(noise, seeds, strict=True):
         row.normal_(generator=generator(seed, *path, device=device))
     return noise
+
+
+def image_normals(
+    seeds: tuple[int, ...],
+    *path: str | int,
+    images: range,
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> Tensor:
+    """Return standard normals [R, N, *shape], each image's from the stream ``(*path, image)``."""
+    kind = {"shape": shape, "dtype": dtype, "device": device}
+    return torch.stack([normals(seeds, *path, image, **kind) for image in images], 1)
