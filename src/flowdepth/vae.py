@@ -102,7 +102,8 @@ class PlanarVAE(nn.Module):
     def __init__(self, model: Model, flow: Flow, depth: int, pixels: int, replicas: int) -> None:
         super().__init__()
         self.latent, self.depth = model.latent, depth
-        flow_size = depth * (2 * model.latent + 1)
+        self._layer_sizes = [depth * model.latent, depth * model.latent, depth]
+        flow_size = sum(self._layer_sizes)
         amortised = flow.parameters == "amortised"
         widths = model.hidden
         self.trunk = _mlp(replicas, pixels, widths, model)
@@ -120,15 +121,19 @@ class PlanarVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Posterior:
         """Return ``q_K(z|x)`` for images ``x`` [R, N, P]."""
-        size = self.latent
         out = self.head(self.trunk(x))
-        mu, log_var, flow = out.split([size, size, out.shape[-1] - 2 * size], dim=-1)
-        return Posterior(mu, log_var, self.layers(flow if self.shared is None else self.shared))
+        base = [self.latent, self.latent]
+        if self.shared is not None:
+            return Posterior(*out.split(base, -1), self.layers(self.shared))
+        # One split for all: the gradients of its parts are put together in one copy.
+        mu, log_var, *layers = out.split(base + self._layer_sizes, -1)
+        return Posterior(mu, log_var, self._shaped(*layers))
 
     def layers(self, flat: Tensor) -> PlanarParameters:
         """Return views of the parameters of all layers, laid out [u | w | b] in ``flat``."""
-        matrix = self.depth * self.latent
-        u, w, b = flat.split([matrix, matrix, self.depth], dim=-1)
+        return self._shaped(*flat.split(self._layer_sizes, -1))
+
+    def _shaped(self, u: Tensor, w: Tensor, b: Tensor) -> PlanarParameters:
         shape = (self.depth, self.latent)
         return PlanarParameters(u.unflatten(-1, shape), w.unflatten(-1, shape), b)
 
