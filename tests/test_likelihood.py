@@ -7,6 +7,7 @@ from unittest import mock
 import pytest
 import torch
 
+from flowdepth.config import Flow
 from flowdepth.likelihood import Estimate, estimate, summarise_weights
 from flowdepth.weights import nested_sizes, pareto_k
 from helpers import binary_images, closed_form, ppca, small_vae
@@ -41,6 +42,20 @@ def test_chunk_size_changes_the_result(depth: int, rows: int) -> None:
     for field in fields(Estimate):
         expected = getattr(whole, field.name)
         torch.testing.assert_close(getattr(parts, field.name), expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("parameters", ["amortised", "shared"])
+def test_images_encoded_together_are_mixed_up(parameters: str) -> None:
+    flow = Flow(parameters=parameters)
+    vae, images = small_vae(3, (0, 1), flow=flow, disturb=0.3), binary_images(9)
+    whole = estimate(vae, images, (0, 1), 70)
+    with (
+        mock.patch("flowdepth.likelihood._ENCODED", 4),
+        mock.patch("flowdepth.vae._CACHED_ROWS", 13),
+    ):
+        parts = estimate(vae, images, (0, 1), 70, rows=300)
+    torch.testing.assert_close(parts.log_p, whole.log_p)
+    torch.testing.assert_close(parts.z_mean, whole.z_mean)
 
 
 def test_seed_depends_on_its_pack() -> None:

@@ -7,7 +7,7 @@ equation 8): in expectation a lower bound that rises with ``S``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -16,13 +16,15 @@ from torch import Tensor
 
 from flowdepth.objective import log_weight
 from flowdepth.streams import image_normals
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import PlanarVAE, Posterior
 from flowdepth.weights import nested_sizes, pareto_k
 
-# Decoder rows at once: on the CPU what stays in cache, on a GPU a share of the free memory.
+# Latent points at once: on a GPU what a share of the free memory holds.
 _CPU_ROWS = 4096
 _GPU_MEMORY_SHARE = 0.25
 _BUFFERS_PER_ROW = 6
+# Images encoded at once: of a deep flow's few, the encoder's weights would be read for each.
+_ENCODED = 256
 # An active unit's posterior mean varies over images by more than this (Burda et al. 2016).
 _ACTIVE_VARIANCE = 0.01
 
@@ -85,8 +87,7 @@ def estimate(
     rows = rows or _affordable_rows(model, images)
     size = max(1, rows // (samples * len(seeds)))
     whole: dict[str, Tensor] = {}
-    for start in range(0, len(images), size):
-        x = images[start : start + size].expand(len(seeds), -1, -1)
+    for start, x, q in _encoded(model, images.expand(len(seeds), -1, -1), size):
         eps = image_normals(
             seeds,
             "importance",
@@ -95,10 +96,23 @@ def estimate(
             dtype=x.dtype,
             device=x.device,
         )
-        part = _estimate_chunk(model, x, eps, max(1, rows // (x.shape[1] * len(seeds))))
+        part = _estimate_chunk(model, x, q, eps, max(1, rows // (x.shape[1] * len(seeds))))
         _store(part, whole, start, len(images))
         log(start + x.shape[1])
     return Estimate(**whole)
+
+
+def _encoded(
+    model: PlanarVAE, images: Tensor, size: int
+) -> Iterator[tuple[int, Tensor, Posterior]]:
+    """Yield chunks of ``size`` images, the first one's number, and their posteriors."""
+    many = size * max(1, _ENCODED // size)
+    for first in range(0, images.shape[1], many):
+        x = images[:, first : first + many]
+        q = model.encode(x)
+        for offset in range(0, x.shape[1], size):
+            chunk = slice(offset, offset + size)
+            yield first + offset, x[:, chunk], q.of(chunk)
 
 
 def _store(part: Estimate, whole: dict[str, Tensor], start: int, images: int) -> None:
@@ -110,14 +124,13 @@ def _store(part: Estimate, whole: dict[str, Tensor], start: int, images: int) ->
         whole[field.name][:, start : start + value.shape[1]] = value
 
 
-def _estimate_chunk(model: PlanarVAE, x: Tensor, eps: Tensor, size: int) -> Estimate:
-    q = model.encode(x)
+def _estimate_chunk(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor, size: int) -> Estimate:
     log_w, reconstruction, z_sum = [], 0.0, 0.0
     for part in eps.split(size, -2):
         w = log_weight(model, x, q, part)
         log_w.append(w.total().double())
-        reconstruction = reconstruction + w.reconstruction.double().sum(-1)
-        z_sum = z_sum + w.z_k.double().sum(-2)
+        reconstruction = reconstruction + w.reconstruction.sum(-1, dtype=torch.float64)
+        z_sum = z_sum + w.z_k.sum(-2, dtype=torch.float64)
     samples = eps.shape[-2]
     return summarise_weights(torch.cat(log_w, -1), reconstruction / samples, z_sum / samples)
 

@@ -18,6 +18,8 @@ from flowdepth.flows import PlanarParameters, inverse, planar_flow
 from flowdepth.observation import observation
 
 _LOG_2PI = math.log(2 * math.pi)
+# Points decoded at once on the CPU: their pixels stay in a core's own cache.
+_CACHED_ROWS = 512
 _POINTWISE = {"relu": torch.relu, "softplus": functional.softplus, "tanh": torch.tanh}
 
 
@@ -72,6 +74,12 @@ class Posterior(NamedTuple):
     mu: Tensor
     log_var: Tensor
     flow: PlanarParameters
+
+    def of(self, images: slice) -> Posterior:
+        """Return the posteriors of some of the images."""
+        shared = self.flow.w.shape[1] == 1
+        flow = self.flow if shared else PlanarParameters(*(t[:, images] for t in self.flow))
+        return Posterior(self.mu[:, images], self.log_var[:, images], flow)
 
     def sample(self, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return ``z_0``, ``z_K`` [R, N, S, D] and the log-abs-det-Jacobian [R, N, S].
@@ -144,4 +152,6 @@ class PlanarVAE(nn.Module):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Return log p(x|z) [R, N, S] in nats."""
-        return self.observation.log_prob(x, self.decode(z))
+        rows = _CACHED_ROWS if z.device.type == "cpu" else z.shape[:3].numel()
+        parts = z.split(max(1, rows // z.shape[:2].numel()), 2)
+        return torch.cat([self.observation.log_prob(x, self.decode(part)) for part in parts], -1)
