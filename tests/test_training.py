@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from torch import Tensor
 from flowdepth import training
 from flowdepth.config import Annealing, Flow, Objective, Training
 from flowdepth.objective import elbo
+from flowdepth.resume import FORGETFUL, Bookmark, Sidecar, State
 from flowdepth.streams import normals
 from flowdepth.training import PackTraining, SeedRecord
 from helpers import binary_images, small_vae
@@ -24,6 +28,7 @@ def trained(
     goal: Objective | None = None,
     images: Tensor = IMAGES,
     parameters: str = "amortised",
+    bookmark: Bookmark = FORGETFUL,
     **training: object,
 ) -> PackTraining:
     fixed = {"batch_size": 16, "epochs": 4, "learning_rate": 0.01, "validation_samples": 1}
@@ -31,10 +36,11 @@ def trained(
     pack = PackTraining(
         small_vae(depth, seeds, flow=Flow(parameters=parameters)),
         seeds,
-        lambda epoch: images,
+        lambda epoch: images.roll(epoch - 1, -2),
         VALIDATION,
         settings,
         goal or Objective(annealing=Annealing(length=2)),
+        bookmark,
     )
     pack.run(lambda line: None)
     return pack
@@ -158,6 +164,70 @@ def test_failed_seed_takes_its_companions_with_it() -> None:
     assert broken.records[1].message == "non-finite loss in epoch 1"
     for row in (0, 2):
         assert broken.records[row].history == whole.records[row].history
+
+
+class KilledError(Exception):
+    pass
+
+
+class Dying(Sidecar):
+    """Kills the training after some updates, but for the last of which its state was saved."""
+
+    def __init__(self, path: Path, updates: int) -> None:
+        super().__init__(path, {}, 0.0, lambda line: None)
+        self.updates = updates
+
+    def keep(self, state: Callable[[], State]) -> None:
+        self.updates -= 1
+        if self.updates < 0:
+            raise KilledError
+        super().keep(state)
+
+
+RESUMED = {
+    "adam": {},
+    "adamax": {"optimizer": "adamax", "parameters": "shared"},
+    "rmsprop": {"optimizer": "rmsprop", "momentum": 0.5},
+    "updates end within an epoch": {"epochs": None, "updates": 10},
+    "stopped early": {"patience": 1, "learning_rate": 0.3, "epochs": 9},
+    "images of each seed": {"images": torch.stack([IMAGES, IMAGES.flip(0), 1 - IMAGES])},
+}
+
+
+@pytest.mark.parametrize("updates", [1, 3, 4, 5, 9])
+@pytest.mark.parametrize("settings", RESUMED.values(), ids=RESUMED)
+def test_killed_training_ends_elsewhere(
+    tmp_path: Path, settings: dict[str, object], updates: int
+) -> None:
+    whole = trained(SEEDS, **settings)
+    with pytest.raises(KilledError):
+        trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", updates), **settings)
+    resumed = trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", 100), **settings)
+    assert [asdict(record) for record in resumed.records] == [
+        asdict(record) for record in whole.records
+    ]
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name])
+
+
+def test_resumed_training_repeats_its_updates(tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", 9))
+    trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", 16 - 9))
+
+
+def test_images_of_an_epoch_are_drawn_twice() -> None:
+    drawn = []
+    pack = PackTraining(
+        small_vae(1, (3,)),
+        (3,),
+        lambda epoch: drawn.append(epoch) or IMAGES,
+        VALIDATION,
+        Training(batch_size=16, epochs=3),
+        Objective(),
+    )
+    pack.run(lambda line: None)
+    assert drawn == [1, 2, 3]
 
 
 def row(epoch: int, validation: float, train: float = -1.0) -> dict[str, float]:

@@ -53,18 +53,22 @@ def _keep_freed_memory() -> None:
 
 
 class Cost:
-    """Seconds and peak memory of a stage, from construction to ``write``."""
+    """Seconds and peak memory of a stage, from construction to ``write``.
+
+    The seconds of interrupted attempts come on top, where ``earlier`` tells them.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.start = time.perf_counter()
+        self.earlier = 0.0
 
     def write(self, path: Path) -> None:
         """Write ``seconds``, ``peak_memory_mb`` and ``device`` to ``path`` as JSON."""
         facts = {
             "device": self._device_name(),
             "peak_memory_mb": round(self._peak_bytes() / 2**20, 1),
-            "seconds": round(time.perf_counter() - self.start, 3),
+            "seconds": round(self.earlier + time.perf_counter() - self.start, 3),
         }
         write_text(path, json.dumps(facts, indent=2) + "\n")
 

@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake its user can mend."""
+"""What ends a stage other than a defect."""
 
 
 class UserError(Exception):
@@ -7,3 +7,7 @@ class UserError(Exception):
     The message names the key or file, what was found, what was expected and how to mend it; it is
     shown without a traceback.
     """
+
+
+class StoppedError(Exception):
+    """A signal has stopped a computation, whose state is saved."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor
 
 from flowdepth.config import Objective, Training
 from flowdepth.objective import elbo, objective, temperature
+from flowdepth.resume import (
+    FORGETFUL,
+    Bookmark,
+    State,
+    optimizer_tensors,
+    restore_optimizer,
+)
 from flowdepth.streams import generator, normals
 from flowdepth.vae import PlanarVAE
 
@@ -76,6 +84,8 @@ class PackTraining:
         [R, N, P] where each has its own.
     validation
         Validation images [N, P] in the model's dtype.
+    bookmark
+        Keeps the state after every update.
     """
 
     def __init__(
@@ -86,13 +96,16 @@ class PackTraining:
         validation: Tensor,
         training: Training,
         goal: Objective,
+        bookmark: Bookmark = FORGETFUL,
     ) -> None:
         self.model, self.images, self.validation = model, images, validation
-        self.training, self.goal = training, goal
+        self.training, self.goal, self.bookmark = training, goal, bookmark
         self.records = [SeedRecord(seed) for seed in seeds]
         self.optimizer = _optimizer(model, training)
         self.best = {name: value.clone() for name, value in model.state_dict().items()}
-        self.updates = 0
+        self.epoch, self.updates = 1, 0
+        # Each seed's objective summed over the images of this epoch so far [R].
+        self.sums = validation.new_zeros(len(seeds))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -101,32 +114,60 @@ class PackTraining:
 
     def run(self, log: Callable[[str], None] = print) -> None:
         """Train until every seed has ended, then put each seed's best epoch into the model."""
-        count = self.images(1).shape[-2]
-        per_epoch = math.ceil(count / self.training.batch_size)
-        total = self.training.updates or per_epoch * (self.training.epochs or 0)
-        start = time.perf_counter()
-        for epoch in range(1, math.ceil(total / per_epoch) + 1):
-            beta, train = self._epoch(epoch, per_epoch, total)
-            self._record(epoch, beta, train, self._validate())
-            log(self._line(epoch, beta, total, count / per_epoch, time.perf_counter() - start))
-            if not any(record.running for record in self.records):
+        self._resume()
+        start, before = time.perf_counter(), self.updates
+        while True:
+            images = self.images(self.epoch)
+            beta, train = self._epoch(images)
+            self._record(beta, train, self._validate())
+            left = self._schedule(images)[1] - self.updates
+            log(self._line(beta, self.updates - before, left, time.perf_counter() - start))
+            if left == 0 or not any(record.running for record in self.records):
                 break
+            self.epoch += 1
+            self.sums.zero_()
         self.model.load_state_dict(self.best)
 
-    def _epoch(self, epoch: int, per_epoch: int, total: int) -> tuple[float, Tensor]:
-        """Run the updates of one epoch; return the last beta and the mean objective [R]."""
-        images = self.images(epoch)
-        sums = self.validation.new_zeros(len(self.records))
-        seen = 0
-        beta = 1.0
-        for x, eps in self._batches(images, epoch):
-            if self.updates == total:
-                break
+    def _schedule(self, images: Tensor) -> tuple[int, int]:
+        """Return the updates of an epoch and those of the whole training."""
+        per_epoch = math.ceil(images.shape[-2] / self.training.batch_size)
+        return per_epoch, self.training.updates or per_epoch * (self.training.epochs or 0)
+
+    def _epoch(self, images: Tensor) -> tuple[float, Tensor]:
+        """Run what is left of an epoch; return the last beta and the mean objective [R]."""
+        per_epoch, total = self._schedule(images)
+        before = per_epoch * (self.epoch - 1)
+        batches = self._batches(images, self.epoch)
+        for x, eps in itertools.islice(batches, self.updates - before, total - before):
             beta = temperature(self.goal.annealing, self.updates, per_epoch)
-            sums += self._step(x, eps, beta)
-            seen += x.shape[1]
+            self.sums += self._step(x, eps, beta)
             self.updates += 1
-        return beta, sums / seen
+            self.bookmark.keep(self._state)
+        seen = min((self.updates - before) * self.training.batch_size, images.shape[-2])
+        return temperature(self.goal.annealing, self.updates - 1, per_epoch), self.sums / seen
+
+    def _state(self) -> State:
+        tensors = {
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizer": optimizer_tensors(self.optimizer),
+            "epoch": {"sums": self.sums},
+        }
+        records = [asdict(record) for record in self.records]
+        return State(tensors, {"epoch": self.epoch, "updates": self.updates, "records": records})
+
+    def _resume(self) -> None:
+        """Go on from what the bookmark recalls; the model's parameters stay where they are."""
+        state = self.bookmark.recall()
+        if state is None:
+            return
+        self.model.load_state_dict(state.tensors["model"])
+        for name, value in state.tensors["best"].items():
+            self.best[name].copy_(value)
+        restore_optimizer(self.optimizer, state.tensors["optimizer"])
+        self.sums.copy_(state.tensors["epoch"]["sums"])
+        self.epoch, self.updates = state.facts["epoch"], state.facts["updates"]
+        self.records = [SeedRecord(**record) for record in state.facts["records"]]
 
     def _step(self, x: Tensor, eps: Tensor, beta: float) -> Tensor:
         """Make one update; return each seed's objective summed over the batch [R]."""
@@ -160,6 +201,7 @@ class PackTraining:
         shape = (_VALIDATION_CHUNK, self.training.validation_samples, self.model.latent)
         total = self.validation.new_zeros(len(self.records))
         for number, x in enumerate(self.validation.split(_VALIDATION_CHUNK)):
+            self.bookmark.poll()
             eps = normals(
                 self.seeds, "validation", number, shape=shape, dtype=x.dtype, device=x.device
             )[:, : len(x)]
@@ -167,26 +209,28 @@ class PackTraining:
             total += elbo(self.model, every, self.model.encode(every), eps).sum(-1)
         return total / len(self.validation)
 
-    def _record(self, epoch: int, beta: float, train: Tensor, validation: Tensor) -> None:
+    def _record(self, beta: float, train: Tensor, validation: Tensor) -> None:
         state = self.model.state_dict()
         pairs = zip(train.tolist(), validation.tolist(), strict=True)
         for row, (record, (t, v)) in enumerate(zip(self.records, pairs, strict=True)):
             if not record.running:
                 continue
-            numbers = {"epoch": epoch, "updates": self.updates, "train": t, "validation": v}
+            numbers = {"epoch": self.epoch, "updates": self.updates, "train": t, "validation": v}
             if record.update({**numbers, "beta": beta}, self.training.patience):
                 for name, value in state.items():
                     self.best[name][row] = value[row]
 
-    def _line(self, epoch: int, beta: float, total: int, batch: float, elapsed: float) -> str:
+    def _line(self, beta: float, done: int, left: int, elapsed: float) -> str:
+        """Return where training stands, ``done`` updates and ``elapsed`` seconds from its start."""
         last = [r.history[-1] for r in self.records if r.history and r.running]
         mean = {k: sum(h[k] for h in last) / max(len(last), 1) for k in ("train", "validation")}
-        rate = self.updates * batch * len(self.records) / elapsed
-        left = elapsed * (total / self.updates - 1)
+        each = elapsed / max(done, 1)
+        rate = self.training.batch_size * len(self.records) / each
         return (
-            f"epoch {epoch}  train {mean['train']:.2f}  validation {mean['validation']:.2f} nats "
-            f"(mean of {len(last)} seeds)  beta {beta:.2f}  {rate:,.0f} images/s  "
-            f"{left // 60:.0f}:{left % 60:02.0f} left"
+            f"epoch {self.epoch}  train {mean['train']:.2f}  "
+            f"validation {mean['validation']:.2f} nats (mean of {len(last)} seeds)  "
+            f"beta {beta:.2f}  {rate:,.0f} images/s  "
+            f"{left * each // 60:.0f}:{left * each % 60:02.0f} left"
         )
 
 

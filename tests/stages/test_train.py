@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,40 @@ def test_command_line_leaves_files_out(tmp_path: Path, images: Path) -> None:
     assert json.loads((tmp_path / "cost.json").read_text())["seconds"] > 0
     line = r"epoch 2  train -\d+\.\d\d  validation -\d+\.\d\d nats .* beta 1\.00  [\d,]+ images/s"
     assert pd.Series(done.stdout.splitlines()).str.match(line).sum() == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])
+def test_killed_training_leaves_other_bytes(
+    tmp_path: Path, images: Path, number: signal.Signals
+) -> None:
+    """SIGKILL after a save at every update; the other signals after none."""
+    training = Training(epochs=6, batch_size=32)
+    settings = SETTINGS.model_copy(update={"training": training}).canonical()
+    interval = "0" if number == signal.SIGKILL else "3600"
+    words, whole = (
+        [settings if word == SETTINGS.canonical() else word for word in command(folder, images)]
+        for folder in (tmp_path, tmp_path / "whole")
+    )
+    subprocess.run(whole, capture_output=True, check=True)
+    words += ["--save-every", interval]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        while not killed.stdout.readline().startswith("epoch 3"):
+            pass
+        killed.send_signal(number)
+        rest = killed.stdout.read()
+    assert (tmp_path / "train_unfinished.safetensors").exists()
+    assert not (tmp_path / "model.safetensors").exists()
+    if number != signal.SIGKILL:
+        assert killed.returncode == 75
+        assert f"{number.name}: saved to {tmp_path / 'train_unfinished'}" in rest.splitlines()[-1]
+    done = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert "going on after" in done
+    assert "epoch 2" not in done
+    for name in ("model.safetensors", "history.csv"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    outputs = {"model.safetensors", "history.csv", "cost.json"}
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == outputs
 
 
 def test_missing_images_are_a_traceback(tmp_path: Path) -> None:

@@ -1,16 +1,49 @@
-"""What every stage's command line shares."""
+"""What every stage's command line shares.
+
+A stage that ends well exits with 0, one that met a mistake its user can mend with 1. One that
+SIGTERM, SIGUSR1 or SIGINT told to stop saves what it has computed and exits with 75, the
+``EX_TEMPFAIL`` of ``sysexits.h``: run again, it goes on from there. Where the environment sets
+``FLOWDEPTH_REQUEUE`` and the stage runs in a SLURM job, it has SLURM requeue that job instead, and
+waits for its end: a job that exits by itself would count as failed.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from flowdepth.errors import UserError
+from flowdepth.errors import StoppedError, UserError
+
+INTERRUPTED = 75
+# Longer than SLURM takes to end a job that it requeues.
+_SECONDS_TO_THE_END = 600
 
 
 def run(stage: Callable[[], None]) -> None:
-    """Run a stage; a mistake its user can mend ends in one message and exit code 1."""
+    """Run a stage; turn a user's mistake, and a signal to stop, into message and exit code."""
     try:
         stage()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except StoppedError as stopped:
+        _leave(str(stopped))
+
+
+def _leave(message: str) -> None:
+    with suppress(OSError):  # whoever reads the log may have been told to stop as well
+        print(message, flush=True)
+        _requeue()
+    # `sys.exit` would find the same log closed, and exit with another code.
+    os._exit(INTERRUPTED)
+
+
+def _requeue() -> None:
+    job = os.environ.get("SLURM_JOB_ID")
+    if job and os.environ.get("FLOWDEPTH_REQUEUE"):
+        print(f"asking SLURM to requeue job {job}", flush=True)
+        if subprocess.run(["scontrol", "requeue", job]).returncode == 0:
+            time.sleep(_SECONDS_TO_THE_END)

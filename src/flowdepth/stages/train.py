@@ -13,7 +13,9 @@ from flowdepth.config import TrainSettings
 from flowdepth.devices import Cost, select
 from flowdepth.files import whole_file
 from flowdepth.replicas import build
+from flowdepth.resume import FORGETFUL, Bookmark
 from flowdepth.stages.command import run
+from flowdepth.stages.unfinished import add_interval, sidecar
 from flowdepth.training import PackTraining, SeedRecord
 
 
@@ -26,6 +28,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=Path, required=True)
+    add_interval(parser)
     for output in ("model", "history", "cost"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
@@ -33,13 +36,15 @@ def main() -> None:
     cost = Cost(device)
     settings = TrainSettings.model_validate_json(args.settings)
     images = datasets.load(args.images).to(device)
-    pack = train(settings, args.depth, tuple(args.seeds), images, device)
-    header = checkpoint.Header(
-        settings, args.depth, images.pixels, [_outcome(record) for record in pack.records]
-    )
-    checkpoint.save(args.model, pack.model, header)
-    _write_history(pack.records, args.history)
-    cost.write(args.cost)
+    cell = {"settings": settings, "depth": args.depth, "seeds": tuple(args.seeds)}
+    with sidecar("train", args.model, args.save_every, device, [args.images], **cell) as unfinished:
+        pack = train(**cell, images=images, device=device, bookmark=unfinished)
+        outcomes = [_outcome(record) for record in pack.records]
+        header = checkpoint.Header(settings, args.depth, images.pixels, outcomes)
+        checkpoint.save(args.model, pack.model, header)
+        _write_history(pack.records, args.history)
+        cost.earlier = unfinished.earlier
+        cost.write(args.cost)
 
 
 def train(
@@ -49,6 +54,7 @@ def train(
     images: datasets.Images,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
+    bookmark: Bookmark = FORGETFUL,
 ) -> PackTraining:
     """Return the finished training of ``seeds`` at ``depth``."""
     model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
@@ -60,6 +66,7 @@ def train(
         inputs.observed(images, "validation", dtype),
         settings.training,
         settings.objective,
+        bookmark,
     )
     pack.run(lambda line: print(line, flush=True))
     for record in pack.records:
