@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,29 @@ from flowdepth.config import Dataset, Flow, Model
 from flowdepth.datasets import prepare
 from flowdepth.errors import UserError
 from flowdepth.replicas import build
+from flowdepth.resume import Sidecar, State
 from flowdepth.vae import PlanarVAE
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 needs_files = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder shared/data is not here")
+
+
+class KilledError(Exception):
+    """What `Dying` kills with."""
+
+
+class Dying(Sidecar):
+    """Saves every state up to the ``steps``-th, and kills the computation at the next one."""
+
+    def __init__(self, path: Path, steps: int) -> None:
+        super().__init__(path, {}, 0.0, lambda line: None)
+        self.steps = steps
+
+    def keep(self, state: Callable[[], State]) -> None:
+        self.steps -= 1
+        if self.steps < 0:
+            raise KilledError
+        super().keep(state)
 
 
 def refusal(**dataset: object) -> str:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
 import torch
 from torch import Tensor
 
+from flowdepth import gaps
 from flowdepth.config import Flow, Gaps
 from flowdepth.gaps import InferenceGap, inference_gap, optimise
 from flowdepth.vae import PlanarVAE
-from helpers import binary_images, closed_form, ppca, small_vae
+from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
 
 SETTINGS = Gaps(images=1, steps=500, learning_rate=0.03, samples=10_000)
 FEW = SETTINGS.model_copy(update={"steps": 6, "samples": 50})
@@ -135,6 +140,21 @@ def test_one_step_is_too_few_to_run() -> None:
     for steps in (1, 2, 3):
         result = split(small_vae(1), binary_images(2), FEW.model_copy(update={"steps": steps}))
         assert result.last_improvement.isfinite().all()
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 5])
+def test_killed_split_ends_elsewhere_or_repeats_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr(gaps, "_STEPS_PER_STREAM", 2)
+    vae, images = small_vae(2, (0, 1), disturb=0.3), binary_images(3)
+    whole = split(vae, images, FEW)
+    with pytest.raises(KilledError):
+        inference_gap(vae, images, (0, 1), FEW, bookmark=Dying(tmp_path / "a", steps))
+    rest = Dying(tmp_path / "a", FEW.steps - steps)
+    resumed = inference_gap(vae, images, (0, 1), FEW, bookmark=rest)
+    for field in fields(InferenceGap):
+        assert torch.equal(getattr(resumed, field.name), getattr(whole, field.name))
 
 
 def test_log_p_is_taken_from_the_worse_sampler() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from flowdepth.config import Flow
 from flowdepth.likelihood import Estimate, estimate, summarise_weights
 from flowdepth.weights import nested_sizes, pareto_k
-from helpers import binary_images, closed_form, ppca, small_vae
+from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 4, 8, 16])
@@ -83,6 +84,21 @@ def test_encoder_runs_once_per_sample() -> None:
     with mock.patch.object(vae, "encode", wraps=vae.encode) as encode:
         estimate(vae, images, (0,), 50, rows=10)
     assert sum(call.args[0].shape[1] for call in encode.call_args_list) == 6
+
+
+@pytest.mark.parametrize("chunks", [1, 4])
+def test_killed_estimate_ends_elsewhere_or_repeats_images(tmp_path: Path, chunks: int) -> None:
+    vae, images = small_vae(2, (0, 1), disturb=0.3), binary_images(9)
+    whole = estimate(vae, images, (0, 1), 30, rows=120)
+    with pytest.raises(KilledError):
+        estimate(vae, images, (0, 1), 30, rows=120, bookmark=Dying(tmp_path / "a", chunks))
+    rest = Dying(tmp_path / "a", 5 - chunks)
+    resumed = estimate(vae, images, (0, 1), 30, rows=10, bookmark=rest)
+    for field in fields(Estimate):
+        expected = getattr(whole, field.name)
+        torch.testing.assert_close(
+            getattr(resumed, field.name), expected, rtol=0, atol=0, equal_nan=True
+        )
 
 
 def test_evaluation_builds_autograd_graphs() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +16,9 @@ from flowdepth import quadrature
 from flowdepth.config import Model
 from flowdepth.errors import UserError
 from flowdepth.observation import observation
-from flowdepth.quadrature import exact_log_likelihood, log_joint_grid
+from flowdepth.quadrature import Exact, exact_log_likelihood, log_joint_grid
 from flowdepth.vae import PlanarVAE
-from helpers import binary_images, closed_form, ppca, small_vae
+from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
 
 
 def grey_images(count: int, pixels: int = 4, scale: float = 1.0) -> Tensor:
@@ -99,6 +101,20 @@ def test_stated_error_does_not_cover_the_true_error() -> None:
         mean_apart = (coarse.log_p - exact.log_p).mean(1).abs()
         assert (mean_apart <= coarse.mean_error + exact.mean_error).all()
         assert (coarse.error < 30 * apart.amax(1, keepdim=True)).all()
+
+
+@pytest.mark.parametrize("sums", [1, 2, 7, 12])
+def test_killed_integral_ends_elsewhere_or_repeats_sums(tmp_path: Path, sums: int) -> None:
+    vae, images = kinked()
+    whole = exact_log_likelihood(vae, images, most_points=2**14)
+    count = Dying(tmp_path / "count", 10**6)
+    exact_log_likelihood(vae, images, most_points=2**14, bookmark=count)
+    with pytest.raises(KilledError):
+        exact_log_likelihood(vae, images, most_points=2**14, bookmark=Dying(tmp_path / "a", sums))
+    rest = Dying(tmp_path / "a", 10**6 - count.steps - sums)
+    resumed = exact_log_likelihood(vae, images, most_points=2**14, bookmark=rest)
+    for field in fields(Exact):
+        assert torch.equal(getattr(resumed, field.name), getattr(whole, field.name))
 
 
 def test_refinement_ignores_its_tolerance() -> None:

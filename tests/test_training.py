@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from torch import Tensor
 from flowdepth import training
 from flowdepth.config import Annealing, Flow, Objective, Training
 from flowdepth.objective import elbo
-from flowdepth.resume import FORGETFUL, Bookmark, Sidecar, State
+from flowdepth.resume import FORGETFUL, Bookmark
 from flowdepth.streams import normals
 from flowdepth.training import PackTraining, SeedRecord
-from helpers import binary_images, small_vae
+from helpers import Dying, KilledError, binary_images, small_vae
 
 SEEDS = (3, 5, 8)
 IMAGES = binary_images(50).to(torch.uint8)
@@ -164,24 +163,6 @@ def test_failed_seed_takes_its_companions_with_it() -> None:
     assert broken.records[1].message == "non-finite loss in epoch 1"
     for row in (0, 2):
         assert broken.records[row].history == whole.records[row].history
-
-
-class KilledError(Exception):
-    pass
-
-
-class Dying(Sidecar):
-    """Kills the training after some updates, but for the last of which its state was saved."""
-
-    def __init__(self, path: Path, updates: int) -> None:
-        super().__init__(path, {}, 0.0, lambda line: None)
-        self.updates = updates
-
-    def keep(self, state: Callable[[], State]) -> None:
-        self.updates -= 1
-        if self.updates < 0:
-            raise KilledError
-        super().keep(state)
 
 
 RESUMED = {

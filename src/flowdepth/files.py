@@ -55,10 +55,16 @@ def _remove_leftovers(path: Path) -> None:
     start = _start(path)
     for leftover in path.parent.glob(f"{start}*.partial*"):
         pid = leftover.name.removeprefix(start).partition(".")[0]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
+        if not _lives(int(pid)):
             leftover.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,7 +11,6 @@ Shapes [R, N]: replicas, images. All in nats.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -23,6 +22,13 @@ from flowdepth.flows import PlanarParameters
 from flowdepth.likelihood import Estimate, summarise_weights
 from flowdepth.objective import log_weight
 from flowdepth.path_gradient import path_derivative
+from flowdepth.resume import (
+    FORGETFUL,
+    Bookmark,
+    State,
+    optimizer_tensors,
+    restore_optimizer,
+)
 from flowdepth.streams import image_normals
 from flowdepth.vae import PlanarVAE, Posterior
 
@@ -80,20 +86,24 @@ def inference_gap(
     seeds: tuple[int, ...],
     settings: Gaps,
     log: Callable[[int, float], None] = lambda step, bound: None,
+    bookmark: Bookmark = FORGETFUL,
 ) -> InferenceGap:
     """Return the split of the inference gap for ``images`` [N, P], whatever ``settings.images``.
 
-    No image's result depends on its companions. ``log`` is told the steps done and the mean bound.
+    No image's result depends on its companions. ``log`` is told the steps done and the mean bound;
+    ``bookmark`` keeps the posteriors that they reached.
     """
     x = images.expand(len(seeds), -1, -1)
     with torch.no_grad():
         encoder = _own_parameters(model.encode(x))
     eps = _noise(model, x, seeds, settings.samples, "compared")
-    halfway, optimised = optimise(model, x, encoder, seeds, settings, log)
+    halfway, optimised = optimise(model, x, encoder, seeds, settings, log, bookmark)
     with torch.no_grad():
         check = eps[..., :_CHECK_SAMPLES, :]
-        before, after = (_log_weights(model, x, p, check).mean(-1) for p in (halfway, optimised))
-        q, best = (_estimate(model, x, p, eps) for p in (encoder, optimised))
+        before, after = (
+            _log_weights(model, x, p, check, bookmark).mean(-1) for p in (halfway, optimised)
+        )
+        q, best = (_estimate(model, x, p, eps, bookmark) for p in (encoder, optimised))
     larger = best.ess > q.ess
     return InferenceGap(
         elbo=q.elbo,
@@ -112,33 +122,74 @@ def optimise(
     seeds: tuple[int, ...],
     settings: Gaps,
     log: Callable[[int, float], None] = lambda step, bound: None,
-) -> Iterator[Posterior]:
-    """Yield the posteriors that Adam reaches from ``start`` for images ``x`` [R, N, P].
+    bookmark: Bookmark = FORGETFUL,
+) -> tuple[Posterior, Posterior]:
+    """Return the posteriors that Adam reaches from ``start`` for images ``x`` [R, N, P].
 
     Two: after half of the steps and after all. Either half ends with a learning rate of 0, so that
     what the second one gained is not the fall of the rate. Both are taken whatever their bounds:
     the best of noisy bounds is biased upwards. The model's own parameters stay as they are.
     """
-    q = _own_parameters(start)
-    leaves = [leaf.requires_grad_() for leaf in (q.mu, q.log_var, *q.flow)]
-    adam = torch.optim.Adam(leaves, settings.learning_rate)
-    noise = _noise_by_step(model, x, seeds)
-    half = settings.steps // 2
-    for first, last in ((0, half), (half, settings.steps)):
-        for step in range(first, last):
-            share = _rate((step - first) / (last - first))
-            adam.param_groups[0]["lr"] = settings.learning_rate * share
-            adam.zero_grad(set_to_none=True)
-            bound = _bound(model, x, q, next(noise))
-            (-bound.sum()).backward(inputs=leaves)
-            adam.step()
-            log(step + 1, float(bound.detach().mean()))
-        yield _own_parameters(q)
+    ascent = _Ascent(start, settings)
+    ascent.resume(bookmark.recall())
+    for eps in _noise_by_step(model, x, seeds, range(ascent.steps, settings.steps)):
+        bound = _bound(model, x, ascent.q, eps)
+        ascent.step(bound)
+        log(ascent.steps, float(bound.detach().mean()))
+        bookmark.keep(ascent.state)
+    return ascent.halfway, _own_parameters(ascent.q)
 
 
-def _rate(done: float) -> float:
-    """Return the share of the learning rate: 1, then from the middle on linearly to 0."""
-    return min(1.0, 2 * (1 - done))
+class _Ascent:
+    """Adam on the parameters of the posteriors of all images."""
+
+    def __init__(self, start: Posterior, settings: Gaps) -> None:
+        self.q, self.halfway = _own_parameters(start), _own_parameters(start)
+        self.leaves = [leaf.requires_grad_() for leaf in _leaves(self.q).values()]
+        self.adam = torch.optim.Adam(self.leaves, settings.learning_rate)
+        self.settings, self.steps = settings, 0
+
+    def step(self, bound: Tensor) -> None:
+        """Take a step up the bounds [R, N] of ``q``."""
+        share = _rate(self.steps, self.settings.steps)
+        self.adam.param_groups[0]["lr"] = self.settings.learning_rate * share
+        self.adam.zero_grad(set_to_none=True)
+        (-bound.sum()).backward(inputs=self.leaves)
+        self.adam.step()
+        self.steps += 1
+        if self.steps == self.settings.steps // 2:
+            self.halfway = _own_parameters(self.q)
+
+    def state(self) -> State:
+        """Return what `resume` goes on from."""
+        tensors = {
+            "q": _leaves(self.q),
+            "halfway": _leaves(self.halfway),
+            "adam": optimizer_tensors(self.adam),
+        }
+        return State(tensors, {"steps": self.steps})
+
+    @torch.no_grad()
+    def resume(self, state: State | None) -> None:
+        """Go on from ``state``, where there is one."""
+        if state is None:
+            return
+        for name, q in (("q", self.q), ("halfway", self.halfway)):
+            for leaf, value in _leaves(q).items():
+                value.copy_(state.tensors[name][leaf])
+        restore_optimizer(self.adam, state.tensors["adam"])
+        self.steps = state.facts["steps"]
+
+
+def _leaves(q: Posterior) -> dict[str, Tensor]:
+    return {"mu": q.mu, "log_var": q.log_var, **q.flow._asdict()}
+
+
+def _rate(step: int, steps: int) -> float:
+    """Return the share of the learning rate, in either half: 1, then from its middle on to 0."""
+    half = steps // 2
+    first, last = (0, half) if step < half else (half, steps)
+    return min(1.0, 2 * (1 - (step - first) / (last - first)))
 
 
 def _bound(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> Tensor:
@@ -157,11 +208,16 @@ def _own_parameters(q: Posterior) -> Posterior:
     return Posterior(q.mu.detach().clone(), q.log_var.detach().clone(), PlanarParameters(*flow))
 
 
-def _noise_by_step(model: PlanarVAE, x: Tensor, seeds: tuple[int, ...]) -> Iterator[Tensor]:
+def _noise_by_step(
+    model: PlanarVAE, x: Tensor, seeds: tuple[int, ...], steps: range
+) -> Iterator[Tensor]:
     """Yield the noise [R, N, S, D] of one step after another."""
-    for block in itertools.count():
-        samples = _STEPS_PER_STREAM * _SAMPLES_PER_STEP
-        yield from _noise(model, x, seeds, samples, "steps", block).split(_SAMPLES_PER_STEP, -2)
+    samples = _STEPS_PER_STREAM * _SAMPLES_PER_STEP
+    for step in steps:
+        block, row = divmod(step, _STEPS_PER_STREAM)
+        if step == steps.start or row == 0:
+            noise = _noise(model, x, seeds, samples, "steps", block).split(_SAMPLES_PER_STEP, -2)
+        yield noise[row]
 
 
 def _noise(
@@ -179,14 +235,21 @@ def _noise(
     )
 
 
-def _estimate(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> Estimate:
-    log_w = _log_weights(model, x, q, eps)
+def _estimate(
+    model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark
+) -> Estimate:
+    log_w = _log_weights(model, x, q, eps, bookmark)
     unused = log_w.new_zeros(log_w.shape[:2])
     return summarise_weights(log_w, reconstruction=unused, z_mean=unused.unsqueeze(-1))
 
 
-def _log_weights(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> Tensor:
+def _log_weights(
+    model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark
+) -> Tensor:
     """Return log w [R, N, S] in float64, a few samples of all images at a time."""
     size = max(1, _ROWS // (x.shape[0] * x.shape[1]))
-    parts = (log_weight(model, x, q, part).total().double() for part in eps.split(size, -2))
-    return torch.cat(list(parts), -1)
+    parts = []
+    for part in eps.split(size, -2):
+        bookmark.poll()
+        parts.append(log_weight(model, x, q, part).total().double())
+    return torch.cat(parts, -1)

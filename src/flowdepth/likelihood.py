@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from flowdepth.objective import log_weight
+from flowdepth.resume import FORGETFUL, Bookmark, State
 from flowdepth.streams import image_normals
 from flowdepth.vae import PlanarVAE, Posterior
 from flowdepth.weights import nested_sizes, pareto_k
@@ -78,16 +80,20 @@ def estimate(
     samples: int,
     rows: int | None = None,
     log: Callable[[int], None] = lambda done: None,
+    bookmark: Bookmark = FORGETFUL,
 ) -> Estimate:
     """Return the importance-sampling estimate for ``images`` [N, P], each encoded once.
 
     ``rows`` bounds the decoder's batch, and with it memory; each image's noise has a stream of its
-    own, so that ``rows`` changes the result by rounding only. ``log`` is told the images done.
+    own, so that ``rows`` changes the result by rounding only. ``log`` is told the images done, and
+    ``bookmark`` keeps their results.
     """
-    rows = rows or _affordable_rows(model, images)
+    state = bookmark.recall() or State({"whole": {}}, {"images": 0})
+    rows = state.facts.get("rows") or rows or _affordable_rows(model, images)
     size = max(1, rows // (samples * len(seeds)))
-    whole: dict[str, Tensor] = {}
-    for start, x, q in _encoded(model, images.expand(len(seeds), -1, -1), size):
+    whole = {name: value.to(images.device) for name, value in state.tensors["whole"].items()}
+    every = images.expand(len(seeds), -1, -1)
+    for start, x, q in _encoded(model, every, size, state.facts["images"]):
         eps = image_normals(
             seeds,
             "importance",
@@ -98,19 +104,22 @@ def estimate(
         )
         part = _estimate_chunk(model, x, q, eps, max(1, rows // (x.shape[1] * len(seeds))))
         _store(part, whole, start, len(images))
-        log(start + x.shape[1])
+        done = start + x.shape[1]
+        log(done)
+        bookmark.keep(partial(State, {"whole": whole}, {"images": done, "rows": rows}))
     return Estimate(**whole)
 
 
 def _encoded(
-    model: PlanarVAE, images: Tensor, size: int
+    model: PlanarVAE, images: Tensor, size: int, done: int
 ) -> Iterator[tuple[int, Tensor, Posterior]]:
-    """Yield chunks of ``size`` images, the first one's number, and their posteriors."""
+    """Yield chunks of ``size`` images after those done: first one's number, images, posteriors."""
     many = size * max(1, _ENCODED // size)
-    for first in range(0, images.shape[1], many):
+    # A block that was left half done is encoded whole again, for the same rounding.
+    for first in range(done - done % many, images.shape[1], many):
         x = images[:, first : first + many]
         q = model.encode(x)
-        for offset in range(0, x.shape[1], size):
+        for offset in range(max(0, done - first), x.shape[1], size):
             chunk = slice(offset, offset + size)
             yield first + offset, x[:, chunk], q.of(chunk)
 

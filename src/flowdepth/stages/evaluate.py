@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from flowdepth.files import whole_file
 from flowdepth.likelihood import Estimate, estimate
 from flowdepth.observation import bits_per_dim
 from flowdepth.stages.command import run
+from flowdepth.stages.progress import Progress
+from flowdepth.stages.unfinished import add_interval, sidecar
 from flowdepth.streams import normals
 from flowdepth.vae import PlanarVAE
 from flowdepth.weights import K_HAT_LIMIT, nested_sizes
 
-_SECONDS_BETWEEN_LINES = 10
 _OUTCOME = ["seed", "status", "message", "best_epoch", "epochs"]
 
 
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
+    add_interval(parser)
     for output in ("metrics", "per-image", "convergence", "examples", "cost"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
@@ -45,27 +46,20 @@ def main() -> None:
     images = datasets.load(args.images).to(device)
     model, header = checkpoint.load(args.model, device)
     x = inputs.observed(images, "test", torch.float32)
-    result = estimate(model, x, header.seeds, settings.samples, log=_Progress(len(x)))
-    _write_frame(metrics(result, model, header, images), args.metrics)
-    _write_frame(per_image(result, header.seeds), args.per_image)
-    _write_frame(convergence(result, header, settings.samples), args.convergence)
-    _write_examples(examples(model, x, header.seeds), header.seeds, images, args.examples)
-    cost.write(args.cost)
-
-
-class _Progress:
-    """Prints a line now and then while images are evaluated."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.start = self.last = time.perf_counter()
-
-    def __call__(self, done: int) -> None:
-        now = time.perf_counter()
-        if done == self.total or now - self.last > _SECONDS_BETWEEN_LINES:
-            self.last = now
-            left = (now - self.start) * (self.total / done - 1)
-            print(f"{done} of {self.total} test images  {left:.0f} s left", flush=True)
+    read = [args.images, args.model]
+    with sidecar(
+        "evaluate", args.metrics, args.save_every, device, read, settings=settings
+    ) as unfinished:
+        progress = Progress(len(x), "test images")
+        result = estimate(
+            model, x, header.seeds, settings.samples, log=progress, bookmark=unfinished
+        )
+        _write_frame(metrics(result, model, header, images), args.metrics)
+        _write_frame(per_image(result, header.seeds), args.per_image)
+        _write_frame(convergence(result, header, settings.samples), args.convergence)
+        _write_examples(examples(model, x, header.seeds), header.seeds, images, args.examples)
+        cost.earlier = unfinished.earlier
+        cost.write(args.cost)
 
 
 def metrics(

@@ -15,6 +15,7 @@ from flowdepth.files import whole_file
 from flowdepth.quadrature import Exact, exact_log_likelihood
 from flowdepth.results import EXACT, REDO, read_table
 from flowdepth.stages.command import run
+from flowdepth.stages.unfinished import add_interval, sidecar
 
 _ESTIMATED = ("seed", "image", "log_p", "mcse")
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--per-image", type=Path, required=True, help="what evaluate wrote")
+    add_interval(parser)
     for output in ("exact", "exact-per-image"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
@@ -35,14 +37,16 @@ def main() -> None:
     model, header = checkpoint.load(args.model, device)
     x = inputs.observed(images, "test", torch.float32)
     estimates = _estimates(args.per_image, _keys(header.seeds, len(x)))
-    result = exact_log_likelihood(model, x)
-    by_image = per_image(result, header.seeds)
-    by_seed = compare(by_image, estimates, result, header)
-    print(by_seed.to_string(index=False, float_format="{:.6g}".format), flush=True)
-    with whole_file(args.exact) as partial:
-        by_seed.to_csv(partial, index=False)
-    with whole_file(args.exact_per_image) as partial:
-        by_image.to_parquet(partial, index=False)
+    read = [args.images, args.model]
+    with sidecar("exact", args.exact, args.save_every, device, read) as unfinished:
+        result = exact_log_likelihood(model, x, bookmark=unfinished)
+        by_image = per_image(result, header.seeds)
+        by_seed = compare(by_image, estimates, result, header)
+        print(by_seed.to_string(index=False, float_format="{:.6g}".format), flush=True)
+        with whole_file(args.exact) as partial:
+            by_seed.to_csv(partial, index=False)
+        with whole_file(args.exact_per_image) as partial:
+            by_image.to_parquet(partial, index=False)
 
 
 def per_image(result: Exact, seeds: tuple[int, ...]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +16,8 @@ from flowdepth.files import whole_file
 from flowdepth.gap_table import gap_summary
 from flowdepth.gaps import InferenceGap, inference_gap
 from flowdepth.stages.command import run
-
-_SECONDS_BETWEEN_LINES = 10
+from flowdepth.stages.progress import Progress
+from flowdepth.stages.unfinished import add_interval, sidecar
 
 
 def main() -> None:
@@ -29,6 +28,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
+    add_interval(parser)
     for output in ("gaps", "cost"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
@@ -41,26 +41,23 @@ def main() -> None:
     model, header = checkpoint.load(args.model, device)
     x = inputs.observed(images, "test", torch.float32)[: settings.images]
     print(f"K = {header.depth}: {len(x)} test images, seeds {header.seeds}, on {device}")
-    split = inference_gap(model, x, header.seeds, settings, _Progress(settings.steps))
-    frame = per_image(split, header)
-    with whole_file(args.gaps) as partial:
-        frame.to_parquet(partial, index=False)
-    _print_result(frame.assign(depth=header.depth), split, settings)
-    cost.write(args.cost)
-
-
-class _Progress:
-    """Prints a line now and then while the posteriors are optimised."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-        self.last = time.perf_counter()
-
-    def __call__(self, step: int, bound: float) -> None:
-        now = time.perf_counter()
-        if step == self.steps or now - self.last > _SECONDS_BETWEEN_LINES:
-            self.last = now
-            print(f"step {step} of {self.steps}  mean bound {bound:.3f} nats", flush=True)
+    progress = Progress(settings.steps, "steps")
+    read = [args.images, args.model]
+    with sidecar("gaps", args.gaps, args.save_every, device, read, settings=settings) as unfinished:
+        split = inference_gap(
+            model,
+            x,
+            header.seeds,
+            settings,
+            lambda step, bound: progress(step, f"mean bound {bound:.3f} nats  "),
+            unfinished,
+        )
+        frame = per_image(split, header)
+        with whole_file(args.gaps) as partial:
+            frame.to_parquet(partial, index=False)
+        _print_result(frame.assign(depth=header.depth), split, settings)
+        cost.earlier = unfinished.earlier
+        cost.write(args.cost)
 
 
 def per_image(split: InferenceGap, header: checkpoint.Header) -> pd.DataFrame:

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowdepth.stages.command import INTERRUPTED
+
+STOPPED = """
+from flowdepth.errors import StoppedError
+from flowdepth.stages.command import run
+
+def stage():
+    raise StoppedError("SIGTERM: saved")
+
+run(stage)
+"""
+SCONTROL = "#!/bin/sh\necho scontrol $@\nexit {code}\n"
+
+
+def started(**environment: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", STOPPED]
+    environment = {**os.environ, **environment}
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def job(folder: Path, code: int) -> dict[str, str]:
+    """Environment of a SLURM job that requeues itself; ``scontrol`` exits with ``code``."""
+    scontrol = folder / "scontrol"
+    scontrol.write_text(SCONTROL.format(code=code))
+    scontrol.chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return {"SLURM_JOB_ID": "77", "FLOWDEPTH_REQUEUE": "1", "PATH": path}
+
+
+def test_stopped_stage_exits_like_a_failed_or_finished_one() -> None:
+    with started(SLURM_JOB_ID="77") as stage:
+        assert stage.communicate()[0] == "SIGTERM: saved\n"
+    assert stage.returncode == INTERRUPTED == 75
+
+
+def test_closed_log_changes_the_exit_code() -> None:
+    with started() as stage:
+        assert stage.stdout is not None
+        stage.stdout.close()
+    assert stage.returncode == INTERRUPTED
+
+
+def test_requeued_job_exits_by_itself(tmp_path: Path) -> None:
+    with started(**job(tmp_path, 0)) as stage:
+        assert stage.stdout is not None
+        lines = [stage.stdout.readline() for _ in range(3)]
+        assert lines[1:] == ["asking SLURM to requeue job 77\n", "scontrol requeue 77\n"]
+        with pytest.raises(subprocess.TimeoutExpired):
+            stage.wait(0.3)
+        stage.kill()
+    assert stage.returncode == -signal.SIGKILL
+
+
+def test_job_that_cannot_be_requeued_waits_for_ever(tmp_path: Path) -> None:
+    with started(**job(tmp_path, 1)) as stage:
+        pass
+    assert stage.returncode == INTERRUPTED
+    (tmp_path / "scontrol").unlink()
+    with started(**job(tmp_path, 0) | {"PATH": str(tmp_path / "none")}) as stage:
+        pass
+    assert stage.returncode == INTERRUPTED

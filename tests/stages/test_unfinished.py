@@ -1,0 +1,84 @@
+"""Stages other than training that a signal stops and that go on afterwards."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flowdepth import checkpoint, datasets
+from flowdepth.config import Dataset, Evaluate, Flow, Gaps, Model, TrainSettings
+from flowdepth.replicas import build
+
+SEEDS = (3, 7)
+MODEL = Model(hidden=(32,), latent=2)
+STAGES = {
+    "evaluate": (
+        Evaluate(samples=5000),
+        {
+            "metrics": "metrics.csv",
+            "per-image": "images.parquet",
+            "convergence": "convergence.csv",
+            "examples": "examples.safetensors",
+        },
+    ),
+    "gaps": (Gaps(images=30, steps=400, samples=50), {"gaps": "gaps.parquet"}),
+    "exact": (None, {"exact": "exact.csv", "exact-per-image": "exact.parquet"}),
+}
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images, a model, and what evaluate says of it."""
+    folder = tmp_path_factory.mktemp("pack")
+    datasets.save(datasets.prepare(Dataset(test=0.05)), folder / "data.safetensors")
+    outcomes = [{"seed": s, "status": "done", "message": ""} for s in SEEDS]
+    outcomes = [outcome | {"best_epoch": 1, "epochs": 1} for outcome in outcomes]
+    header = checkpoint.Header(TrainSettings(model=MODEL), 2, 64, outcomes)
+    checkpoint.save(folder / "model.safetensors", build(MODEL, Flow(), 2, 64, SEEDS), header)
+    words = command("evaluate", folder, folder)
+    words[words.index("--settings") + 1] = Evaluate(samples=20).canonical()
+    subprocess.run(words, check=True, capture_output=True)
+    return folder
+
+
+def command(stage: str, pack: Path, output: Path) -> list[str]:
+    settings, outputs = STAGES[stage]
+    paths = {
+        "images": pack / "data.safetensors",
+        "model": pack / "model.safetensors",
+        **{name: output / file for name, file in outputs.items()},
+        **({"per-image": pack / "images.parquet"} if stage == "exact" else {}),
+        **({"cost": output / "cost.json"} if stage != "exact" else {}),
+    }
+    return [
+        *(sys.executable, "-m", f"flowdepth.stages.{stage}"),
+        *(("--settings", settings.canonical()) if settings else ()),
+        *(word for name, path in paths.items() for word in (f"--{name}", str(path))),
+    ]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stopped_stage_begins_again_or_leaves_other_bytes(
+    tmp_path: Path, pack: Path, stage: str
+) -> None:
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    subprocess.run(command(stage, pack, whole), check=True, capture_output=True)
+    words = command(stage, pack, halves)
+    unfinished = halves / f"{stage}_unfinished.safetensors"
+    with subprocess.Popen([*words, "--save-every", "0"], stdout=subprocess.PIPE) as stopped:
+        while not unfinished.exists():
+            assert stopped.poll() is None
+            time.sleep(0.01)
+        stopped.send_signal(signal.SIGTERM)
+    assert stopped.returncode == 75
+    assert [path.name for path in halves.iterdir()] == [unfinished.name]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert "going on after" in done.stdout
+    for file in STAGES[stage][1].values():
+        assert (halves / file).read_bytes() == (whole / file).read_bytes()
+    assert not unfinished.exists()
