@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 import torch
 from torch import Tensor
 
+from flowdepth.captured import CapturedStep
 from flowdepth.config import Objective, Training
 from flowdepth.objective import elbo, objective, temperature
 from flowdepth.resume import (
@@ -101,7 +102,9 @@ class PackTraining:
         self.model, self.images, self.validation = model, images, validation
         self.training, self.goal, self.bookmark = training, goal, bookmark
         self.records = [SeedRecord(seed) for seed in seeds]
-        self.optimizer = _optimizer(model, training)
+        self.optimizer = _optimizer(model, training, capturable=validation.is_cuda)
+        captured = CapturedStep(self._update, model, self.optimizer)
+        self.step = captured if validation.is_cuda else self._update
         self.best = {name: value.clone() for name, value in model.state_dict().items()}
         self.epoch, self.updates = 1, 0
         # Each seed's objective summed over the images of this epoch so far [R].
@@ -140,7 +143,7 @@ class PackTraining:
         batches = self._batches(images, self.epoch)
         for x, eps in itertools.islice(batches, self.updates - before, total - before):
             beta = temperature(self.goal.annealing, self.updates, per_epoch)
-            self.sums += self._step(x, eps, beta)
+            self.sums += self.step(x, eps, self.sums.new_full((), beta))
             self.updates += 1
             self.bookmark.keep(self._state)
         seen = min((self.updates - before) * self.training.batch_size, images.shape[-2])
@@ -169,7 +172,7 @@ class PackTraining:
         self.epoch, self.updates = state.facts["epoch"], state.facts["updates"]
         self.records = [SeedRecord(**record) for record in state.facts["records"]]
 
-    def _step(self, x: Tensor, eps: Tensor, beta: float) -> Tensor:
+    def _update(self, x: Tensor, eps: Tensor, beta: Tensor) -> Tensor:
         """Make one update; return each seed's objective summed over the batch [R]."""
         self.optimizer.zero_grad(set_to_none=True)
         values = objective(self.model, x, eps, self.goal, beta)
@@ -234,11 +237,11 @@ class PackTraining:
         )
 
 
-def _optimizer(model: PlanarVAE, training: Training) -> torch.optim.Optimizer:
+def _optimizer(model: PlanarVAE, training: Training, capturable: bool) -> torch.optim.Optimizer:
     parameters = [p for p in model.parameters() if p.requires_grad]
-    rate = training.learning_rate
+    shared = {"lr": training.learning_rate, "capturable": capturable}
     if training.optimizer == "adam":
-        return torch.optim.Adam(parameters, rate, fused=True)
+        return torch.optim.Adam(parameters, fused=True, **shared)
     if training.optimizer == "adamax":
-        return torch.optim.Adamax(parameters, rate, foreach=True)
-    return torch.optim.RMSprop(parameters, rate, momentum=training.momentum, foreach=True)
+        return torch.optim.Adamax(parameters, foreach=True, **shared)
+    return torch.optim.RMSprop(parameters, momentum=training.momentum, foreach=True, **shared)
