@@ -18,6 +18,20 @@ def test_missing_gpu_is_a_traceback() -> None:
     assert select("auto", 1) == torch.device("cpu")
 
 
+def test_jobs_share_a_gpu_but_under_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SLURM gives a job its own devices: the first is right, whatever others hold."""
+    chosen, free = [], iter([1, 0])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr("flowdepth.devices.claim", lambda names: next(free))
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert select("auto", 1) == torch.device("cuda", 1)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert select("cuda", 1) == torch.device("cuda", 0)
+    assert chosen == [1, 0]
+
+
 def test_results_may_differ_between_runs() -> None:
     select("auto", 1)
     assert torch.are_deterministic_algorithms_enabled()

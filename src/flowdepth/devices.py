@@ -14,6 +14,7 @@ import torch
 
 from flowdepth.errors import UserError
 from flowdepth.files import write_text
+from flowdepth.gpu_locks import claim, visible
 
 # glibc's mallopt parameters with the values asked for; 32 MiB is the most it takes for the second.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = (-1, 2**30), (-3, 2**25)
@@ -38,7 +39,15 @@ def select(name: str, threads: int) -> torch.device:
             "device: found cuda, but this machine shows torch no CUDA GPU; "
             "set device to auto or cpu, or run where there is one"
         )
-    return torch.device(name)
+    return torch.device(name) if name == "cpu" else _free_gpu()
+
+
+def _free_gpu() -> torch.device:
+    """Return a GPU for this job alone; SLURM has chosen one already."""
+    names = visible(torch.cuda.device_count())
+    index = 0 if "SLURM_JOB_ID" in os.environ else claim(names)
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
 
 
 def _keep_freed_memory() -> None:

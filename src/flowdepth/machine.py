@@ -1,10 +1,10 @@
-"""What the Snakefile asks of the machine, without torch."""
+"""What Snakemake asks of the machine, without torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 
-def shows_gpu() -> bool:
-    """Return whether the driver shows an NVIDIA GPU here."""
-    return any(Path("/dev").glob("nvidia[0-9]*"))
+def gpus() -> int:
+    """Return how many NVIDIA GPUs the driver shows here."""
+    return len([*Path("/dev").glob("nvidia[0-9]*")])

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from flowdepth import catalogue
 from flowdepth.config import read_study
 from flowdepth.errors import UserError
-from flowdepth.machine import shows_gpu
+from flowdepth.machine import gpus
 from flowdepth.stamps import stamp
 
 # Jobs run in the environment that Snakemake runs in, activated or not.
@@ -20,7 +20,7 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
-GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and shows_gpu()))
+GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
 
 
 wildcard_constraints:
