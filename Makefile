@@ -1,8 +1,11 @@
-# Each target sets up .venv by itself.
+# Each target sets up its environment by itself.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH := benchmarks/.venv/bin/python -W ignore -m
+# QUICK=--quick runs in a minute, to see the benchmark work.
+QUICK ?=
 
-.PHONY: study test lint clean
+.PHONY: study test lint benchmark clean
 
 study: .venv/installed
 	$(BIN)/snakemake
@@ -17,10 +20,20 @@ lint: .venv/installed
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
 
+benchmark: benchmarks/.venv/installed
+	$(BENCH) benchmarks.peers $(QUICK)
+	$(BENCH) benchmarks.peers_report
+
 clean:
-	rm -rf .venv .snakemake
+	rm -rf .venv .snakemake benchmarks/.venv
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+benchmarks/.venv/installed: pyproject.toml constraints.txt benchmarks/requirements.txt
+	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -r benchmarks/requirements.txt pytest -e .
 	touch $@

@@ -1,0 +1,1 @@
+"""Speed and memory beside public peers and the machine's own limit; see README.md."""

@@ -1,0 +1,84 @@
+"""Where measurements go, and what they were made with."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flowdepth.files import whole_file, write_text
+from flowdepth.provenance import git
+
+FOLDER = Path(__file__).parent / "results"
+NAME_HELP = "of the files in benchmarks/results (default: %(default)s)"
+_PACKAGES = ("flowdepth", "torch", "pythae", "normflows", "pyro-ppl", "numpy", "snakemake")
+
+
+def write(name: str, rows: list[dict[str, Any]]) -> None:
+    """Write the rows as ``<name>.csv`` and where they come from as ``<name>.json``."""
+    with whole_file(FOLDER / f"{name}.csv") as partial:
+        pd.DataFrame(rows).to_csv(partial, index=False)
+    write_text(FOLDER / f"{name}.json", json.dumps(provenance(), indent=2) + "\n")
+    print(f"wrote {FOLDER / name}.csv")
+
+
+def read(name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the rows and the provenance that `write` wrote."""
+    facts = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return pd.read_csv(FOLDER / f"{name}.csv"), facts
+
+
+def spread(median: float, least: float, most: float) -> str:
+    """Return the median and the extremes with about three digits: ``12 300 (11 900–12 700)``."""
+    places = max(0, 2 - math.floor(math.log10(median))) if median < 100 else 0
+    middle, low, high = (_rounded(value, places) for value in (median, least, most))
+    return f"{middle} ({low}–{high})"
+
+
+def _rounded(value: float, places: int) -> str:
+    unit = 10 ** max(0, math.floor(math.log10(value)) - 2)
+    return f"{round(value / unit) * unit if unit > 1 else value:,.{places}f}".replace(",", " ")
+
+
+def footer(facts: dict[str, Any]) -> str:
+    """Return the provenance in one line."""
+    versions = ", ".join(f"{name} {value}" for name, value in facts["packages"].items() if value)
+    machine = f"{facts['processor']}, {facts['cores']} cores, {facts['platform']}"
+    commit = (facts["git"] or {}).get("commit", "no repository")[:12]
+    return f"{facts['date']}; {machine}; Python {facts['python']}; {versions}; commit {commit}\n"
+
+
+def provenance() -> dict[str, Any]:
+    """Return processor, cores, versions, commit and date."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "git": git(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

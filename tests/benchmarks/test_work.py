@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.contenders.plain_torch import PlainTorch
+from benchmarks.work import Sizes, images, sampling_flops, training_flops
+
+SIZES = Sizes(pixels=20, hidden=(16, 12), latent=5)
+DEPTH = 3
+# The plain contender makes these sums one by one, not as products that torch counts.
+LAYERS = 4 * DEPTH * SIZES.latent
+
+
+def test_training_products_are_miscounted() -> None:
+    plain, x = PlainTorch(SIZES, DEPTH, amortised=True), images(6, SIZES)
+    with FlopCounterMode(display=False) as counter:
+        plain.loss(x).backward()
+    expected = training_flops(SIZES, DEPTH, amortised=True) - 3 * LAYERS
+    assert counter.get_total_flops() == len(x) * expected
+
+
+def test_sampling_products_are_miscounted() -> None:
+    plain, x = PlainTorch(SIZES, DEPTH, amortised=True), images(6, SIZES)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        plain.log_weights(x, 10)
+    expected = sampling_flops(SIZES, DEPTH, amortised=True, samples=10) - LAYERS
+    assert counter.get_total_flops() == pytest.approx(len(x) * 10 * expected)
