@@ -23,6 +23,8 @@ lint: .venv/installed
 benchmark: benchmarks/.venv/installed
 	$(BENCH) benchmarks.peers $(QUICK)
 	$(BENCH) benchmarks.peers_report
+	$(BENCH) benchmarks.seeds $(QUICK)
+	$(BENCH) benchmarks.memory $(QUICK)
 
 clean:
 	rm -rf .venv .snakemake benchmarks/.venv

@@ -34,13 +34,13 @@ def rounds(
     depths: tuple[int, ...], repetitions: int, amount: Amount | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield a row a measurement; each round measures everything once, in an order of its own."""
-    tasks = _tasks(depths)
+    order = tasks(depths)
     with ExitStack() as stack:
-        processes = {task[:2]: None for task in tasks} | {"sgemm": None}
+        processes = {task[:2]: None for task in order} | {"sgemm": None}
         processes = {key: stack.enter_context(process()) for key in processes}
         for repetition in range(repetitions):
-            random.Random(repetition).shuffle(tasks)
-            for number, task in enumerate(tasks):
+            random.Random(repetition).shuffle(order)
+            for number, task in enumerate(order):
                 if number % len(processes) == 0:
                     yield from _products(processes["sgemm"], repetition)
                 rate, rows = processes[task[:2]].submit(measure, task, amount or Amount()).result()
@@ -48,7 +48,8 @@ def rounds(
             print(f"round {repetition + 1} of {repetitions}", flush=True)
 
 
-def _tasks(depths: tuple[int, ...]) -> list[Task]:
+def tasks(depths: tuple[int, ...]) -> list[Task]:
+    """Return both kinds of work of every contender at every depth."""
     entries = [(name, True) for name in AMORTISED] + [(name, False) for name in SHARED]
     works = ("train", "sample")
     return [Task(*entry, depth, work) for entry in entries for depth in depths for work in works]

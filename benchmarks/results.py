@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
 import platform
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +17,7 @@ import pandas as pd
 
 from flowdepth.files import whole_file, write_text
 from flowdepth.provenance import git
+from flowdepth.typesetting import markdown
 
 FOLDER = Path(__file__).parent / "results"
 NAME_HELP = "of the files in benchmarks/results (default: %(default)s)"
@@ -27,6 +30,26 @@ def write(name: str, rows: list[dict[str, Any]]) -> None:
         pd.DataFrame(rows).to_csv(partial, index=False)
     write_text(FOLDER / f"{name}.json", json.dumps(provenance(), indent=2) + "\n")
     print(f"wrote {FOLDER / name}.csv")
+
+
+def command(
+    name: str,
+    description: str | None,
+    measure: Callable[[bool], Iterator[dict[str, Any]]],
+    summary: Callable[[pd.DataFrame], pd.DataFrame],
+) -> None:
+    """Run a measurement's command: measure, unless only the table is to be set again."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--name", default=name, help=NAME_HELP)
+    parser.add_argument("--quick", action="store_true", help="to see it run; numbers mean nothing")
+    parser.add_argument("--table", action="store_true", help="from the CSV that is there")
+    args = parser.parse_args()
+    if not args.table:
+        write(args.name, list(measure(args.quick)))
+    rows, facts = read(args.name)
+    text = f"{markdown(summary(rows).fillna(''))}\n{footer(facts)}"
+    write_text(FOLDER / f"{args.name}.md", text)
+    print(text)
 
 
 def read(name: str) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -40,7 +40,7 @@ class PlainTorch(WeightContender):
     def log_weights(self, x: Tensor, samples: int) -> Tensor:
         """Return log w [S, N], the encoder run once an image."""
         mu, log_var, u, w, b = self._encode(x)
-        eps = torch.randn(samples, *mu.shape)
+        eps = torch.randn(samples, *mu.shape, device=mu.device)
         z = mu + (0.5 * log_var).exp() * eps
         log_q = -0.5 * (math.log(2 * math.pi) + log_var + eps.square()).sum(-1)
         for k in range(self.depth):
