@@ -5,7 +5,7 @@ BENCH := benchmarks/.venv/bin/python -W ignore -m
 # QUICK=--quick runs in a minute, to see the benchmark work.
 QUICK ?=
 
-.PHONY: study test lint benchmark clean
+.PHONY: study test lint benchmark benchmark-study clean
 
 study: .venv/installed
 	$(BIN)/snakemake
@@ -25,6 +25,10 @@ benchmark: benchmarks/.venv/installed
 	$(BENCH) benchmarks.peers_report
 	$(BENCH) benchmarks.seeds $(QUICK)
 	$(BENCH) benchmarks.memory $(QUICK)
+
+benchmark-study: benchmarks/.venv/installed
+	$(BENCH) benchmarks.study $(QUICK)
+	$(BENCH) benchmarks.dry_run $(QUICK)
 
 clean:
 	rm -rf .venv .snakemake benchmarks/.venv

@@ -17,7 +17,7 @@ from flowdepth.typesetting import markdown
 WORKS = {"train": "training", "sample": "importance sampling"}
 UNITS = {"train": "images/s", "sample": "image-samples/s"}
 FLOWS = {True: "amortised", False: "shared"}
-_MARKERS = {"plain_torch": "s", "pyro": "^", "pythae": "v", "normflows": "D"}
+_MARKERS = {"plain torch": "s", "pyro": "^", "pythae": "v", "normflows": "D"}
 
 
 def main() -> None:
@@ -40,6 +40,7 @@ def _summary(rows: pd.DataFrame, samples: int) -> pd.DataFrame:
     products = rows[rows["work"] == "sgemm"].groupby("contender")["rate"].median()
     measured = rows[rows["work"] != "sgemm"].astype({"amortised": bool, "depth": int})
     keys = ["work", "amortised", "contender", "depth"]
+    measured["contender"] = measured["contender"].str.replace("_", " ")
     rates = measured.groupby(keys)["rate"].agg(["median", "min", "max"]).reset_index()
     flops = [_flops(row.work, row.depth, row.amortised, samples) for row in rates.itertuples()]
     limit = products.max() / pd.Series(flops)
