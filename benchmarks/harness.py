@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import resource
-import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
 
+from benchmarks.clock import seconds
 from benchmarks.contenders import contender
 from benchmarks.contenders.base import Contender
 from benchmarks.work import BATCH, Sizes, images
@@ -45,13 +44,6 @@ class Amount(NamedTuple):
 def process() -> ProcessPoolExecutor:
     """Return a process of its own; it ends with the ``with`` block around it."""
     return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Return what one call takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def measure(task: Task, amount: Amount) -> tuple[float, int]:

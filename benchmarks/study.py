@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.harness import seconds
+from benchmarks.clock import seconds
 from benchmarks.results import command
 
 ROOT = Path(__file__).parents[1]
