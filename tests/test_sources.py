@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 import types
@@ -90,6 +91,28 @@ def test_unpacked_files_are_not_used(tmp_path: Path) -> None:
     assert listing(tmp_path) == before
 
 
+def test_download_reads_what_lies_in_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchvision would unpickle the files of its former format there."""
+    processed = tmp_path / "FashionMNIST" / "processed"
+    processed.mkdir(parents=True)
+    for name in ("training.pt", "test.pt"):
+        (processed / name).write_bytes(b"never to be read")
+    published = sources._torchvision_datasets().FashionMNIST
+
+    def fetch(self: object) -> None:
+        unpacked_idx(Path(self.raw_folder))
+        for name in catalogue.IDX_FILES:
+            Path(self.raw_folder, f"{name}.gz").write_bytes(b"a download")
+
+    monkeypatch.setattr(published, "download", fetch)
+    message = refusal(name="fashion_mnist", root=str(tmp_path))
+    assert "train-images-idx3-ubyte.gz: found MD5 sum" in message
+    kept = {path.name for path in (tmp_path / "FashionMNIST" / "raw").iterdir()}
+    assert kept == {f"{name}.gz" for name in catalogue.IDX_FILES}
+
+
 def test_torn_unpacked_file_is_read(tmp_path: Path) -> None:
     raw = tmp_path / "FashionMNIST" / "raw"
     unpacked_idx(raw)
@@ -138,6 +161,12 @@ def test_torn_amat_archive_is_read(tmp_path: Path) -> None:
         (tmp_path / f"binarized_mnist_{split}.amat.gz").write_bytes(b"\x1f\x8b torn")
     message = refusal(name="binarized_mnist", root=str(tmp_path))
     assert "binarized_mnist_train.amat.gz: damaged" in message
+
+
+def test_amat_archive_is_unpacked_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.amat.gz"
+    path.write_bytes(gzip.compress(bytes(10_000)))
+    assert sources._unpacked(path, most=100) == bytes(101)
 
 
 def test_amat_text_is_misread() -> None:

@@ -91,7 +91,7 @@ def _read_npz(dataset: Dataset) -> Source:
     path = Path(dataset.root)
     names = catalogue.npz_headers(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(path, allow_pickle=False) as file:  # noqa: TID251
             arrays = {name: torch.from_numpy(np.ascontiguousarray(file[name])) for name in names}
     except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
         raise UserError(f"{path}: damaged ({error}); copy or write the file again") from error
@@ -139,10 +139,15 @@ def _read_idx(dataset: Dataset) -> Source:
 
 
 def _download_idx(published: Callable[..., object], dataset: Dataset) -> None:
-    try:
-        published(dataset.root, download=True)
-    except (RuntimeError, OSError, http.client.HTTPException) as error:
-        raise _not_there(dataset, str(error)) from error
+    # Never into dataset.root itself: torchvision would unpickle its former format from there.
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            fetched = Path(published(folder, download=True).raw_folder)
+        except (RuntimeError, OSError, http.client.HTTPException) as error:
+            raise _not_there(dataset, str(error)) from error
+        for path in catalogue.missing_files(dataset):
+            with whole_file(path) as partial:
+                shutil.copyfile(fetched / path.name, partial)
 
 
 def _not_there(dataset: Dataset, reason: str) -> UserError:
@@ -160,9 +165,9 @@ def _stage_idx(md5: dict[str, str], dataset: Dataset, raw: Path) -> None:
     for path in catalogue.required_files(dataset):
         unpacked = raw / path.name.removesuffix(".gz")
         if path.suffix == ".gz":
-            _check_md5(path, path.read_bytes(), md5[path.name])
-            with gzip.open(path) as archive, unpacked.open("wb") as target:
-                shutil.copyfileobj(archive, target)
+            content = path.read_bytes()
+            _check_md5(path, content, md5[path.name])
+            unpacked.write_bytes(gzip.decompress(content))
         else:
             _check_idx_size(path)
             unpacked.symlink_to(path.resolve())
@@ -229,7 +234,7 @@ def _read_binarized_mnist(dataset: Dataset) -> Source:
 def _download_amat(path: Path, dataset: Dataset) -> None:
     print(f"downloading {AMAT_ADDRESS}{path.name}", flush=True)
     try:
-        with urllib.request.urlopen(AMAT_ADDRESS + path.name, timeout=TIMEOUT) as answer:
+        with urllib.request.urlopen(AMAT_ADDRESS + path.name, timeout=TIMEOUT) as answer:  # noqa: S310
             content = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise _not_there(dataset, str(error)) from error
@@ -239,18 +244,19 @@ def _download_amat(path: Path, dataset: Dataset) -> None:
 
 
 def _read_amat(path: Path, rows: int) -> Tensor:
-    content = _unpacked(path)
-    _check_md5(path, content, AMAT_MD5[path.name.removesuffix(".gz")])
     facts = catalogue.KNOWN["binarized_mnist"]
-    pixels = parse_amat(content, rows, facts.height * facts.width, path)
-    return pixels.view(rows, facts.height, facts.width)
+    columns = facts.height * facts.width
+    content = _unpacked(path, most=rows * 2 * columns)
+    _check_md5(path, content, AMAT_MD5[path.name.removesuffix(".gz")])
+    return parse_amat(content, rows, columns, path).view(rows, facts.height, facts.width)
 
 
-def _unpacked(path: Path) -> bytes:
-    if path.suffix != ".gz":
-        return path.read_bytes()
+def _unpacked(path: Path, most: int) -> bytes:
+    """Return the text, and of a text longer than ``most`` bytes no more than shows that it is."""
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        return gzip.decompress(path.read_bytes())
+        with opened(path, "rb") as file:
+            return file.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: damaged ({error}); delete it and fetch it again") from error
 
