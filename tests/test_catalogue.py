@@ -83,13 +83,27 @@ def test_npz_layouts_are_counted_wrongly(tmp_path: Path) -> None:
 
 
 def test_npz_data_is_read_for_its_size(tmp_path: Path) -> None:
-    # Only the header of the array is there: reading its data would fail.
-    whole = npz(tmp_path / "whole.npz", images=grey(500))
-    content = zipfile.ZipFile(whole).read("images.npy")
-    cut = tmp_path / "cut.npz"
-    with zipfile.ZipFile(cut, "w") as archive:
-        archive.writestr("images.npy", content[:128])
-    assert catalogue.training_images(Dataset(name="npz", root=str(cut))) == 350
+    # With a changed pixel the data no longer has its CRC-32: reading it would fail.
+    path = npz(tmp_path / "x.npz", images=grey(500))
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 0xFF
+    path.write_bytes(content)
+    assert catalogue.training_images(Dataset(name="npz", root=str(path))) == 350
+
+
+def test_edited_images_keep_their_fingerprint(tmp_path: Path) -> None:
+    edited = grey(50)
+    edited[7, 1, 1] ^= 1
+    kinds = {
+        name: catalogue.fingerprint(Dataset(name="npz", root=str(npz(tmp_path / name, **arrays))))
+        for name, arrays in {
+            "first.npz": {"images": grey(50)},
+            "same.npz": {"images": grey(50), "unused": np.arange(3)},
+            "edited.npz": {"images": edited},
+        }.items()
+    }
+    assert kinds["first.npz"] == kinds["same.npz"] != kinds["edited.npz"]
+    assert catalogue.fingerprint(Dataset(name="digits")) == ""
 
 
 def test_files_are_sought_in_one_layout_only(tmp_path: Path) -> None:

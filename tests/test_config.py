@@ -15,6 +15,9 @@ from flowdepth.errors import UserError
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 
+HOSTILE_NAMES = ["", ".", "..", "/evil", "a/b", "a b", "a'b", 'a"b', "a;b", "a\nb", "a\n", "-n"]
+HOSTILE_NAMES += ["$(touch canary)", "`touch canary`", "{depth}", "{{x}}", "é", "a\0b", "a" * 101]
+
 
 def refusal(**changes: object) -> str:
     with pytest.raises(UserError) as caught:
@@ -42,7 +45,19 @@ def refusal(**changes: object) -> str:
         ({"training": {"epochs": None}}, "give one of the two"),
         ({"training": {"momentum": 0.9}}, "adam takes none"),
         ({"dataset": {"test": 0.6, "validation": 0.4}}, "leave a share of the images"),
-        ({"name": "../evil"}, "name: found '../evil'"),
+        ({"name": "../evil"}, "name: found '../evil', expected match pattern"),
+        *[({"name": name}, "name: found ") for name in HOSTILE_NAMES],
+        ({"dataset": {"root": "a\0b"}}, "dataset.root: found 'a\\x00b', expected match pattern"),
+        ({"dataset": {"root": ""}}, "dataset.root: found '', expected have at least 1 character"),
+        ({"dataset": {"root": "x" * 5000}}, "dataset.root: found 'xxx"),
+        ({"dataset": {"name": "npz; touch canary"}}, "dataset.name: found 'npz; touch canary'"),
+        ({"report": {"title": "two\nlines"}}, "report.title: found 'two\\nlines'"),
+        ({"report": {"title": "x" * 201}}, "expected have at most 200 characters"),
+        ({"depths": ["0; touch canary"]}, "depths.0: found '0; touch canary'"),
+        ({"depths": [10_001]}, "depths.0: found 10001, expected less than or equal to 10000"),
+        ({"seeds": ["$(touch canary)"]}, "seeds.0: found '$(touch canary)'"),
+        ({"seeds": [2**31]}, "seeds.0: found 2147483648, expected less than or equal to"),
+        ({"seeds": list(range(0, 400, 2)), "seeds_per_job": 200}, "lower seeds_per_job"),
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: found nan"),
         ({"objective": {"bound": "iwae", "gradient": "path"}}, "path gradient is biased"),
         ({"evaluate": {"exact": True}}, "quadrature takes 1 or 2 dimensions"),
@@ -91,7 +106,17 @@ def test_order_of_keys_changes_the_canonical_form() -> None:
 
 def test_packs_lose_or_repeat_seeds() -> None:
     study = read_study({**DEFAULT, "seeds": [5, 3, 8, 1, 0], "seeds_per_job": 2})
-    assert study.packs() == ((5, 3), (8, 1), (0,))
+    assert study.packs() == {"5+3": (5, 3), "8+1": (8, 1), "0": (0,)}
+
+
+def test_pack_is_called_by_another_packs_name() -> None:
+    """Folders of results carry these names: another one would orphan them."""
+    names = [
+        name
+        for seeds in ([4], [0, 1], [0, 1, 2, 3], [1, 5, 8], [3, 2, 1])
+        for name in read_study({**DEFAULT, "seeds": seeds}).packs()
+    ]
+    assert names == ["4", "0+1", "0-3", "1+5+8", "3+2+1"]
 
 
 def test_default_file_hides_a_setting_or_leaves_it_unexplained() -> None:

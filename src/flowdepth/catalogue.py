@@ -17,12 +17,13 @@ Where no value exceeds 1 the images are taken as already binary (2 grey levels),
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from flowdepth.config import Dataset, Study
 from flowdepth.errors import UserError
@@ -71,10 +72,11 @@ KNOWN = {
 
 
 class Header(NamedTuple):
-    """Shape and type of an array in an ``.npz`` file."""
+    """Shape, type and CRC-32 of an array in an ``.npz`` file."""
 
     shape: tuple[int, ...]
     dtype: str
+    crc: int
 
 
 def file_candidates(dataset: Dataset) -> tuple[tuple[Path, ...], ...]:
@@ -98,14 +100,21 @@ def file_candidates(dataset: Dataset) -> tuple[tuple[Path, ...], ...]:
 def required_files(dataset: Dataset) -> tuple[Path, ...]:
     """Return the files the data set needs: each where it lies, or else where it belongs."""
     return tuple(
-        next((path for path in places if path.is_file()), places[0])
+        next((path for path in places if _is(Path.is_file, path)), places[0])
         for places in file_candidates(dataset)
     )
 
 
 def missing_files(dataset: Dataset) -> tuple[Path, ...]:
     """Return the needed files that lie in none of their places."""
-    return tuple(path for path in required_files(dataset) if not path.is_file())
+    return tuple(path for path in required_files(dataset) if not _is(Path.is_file, path))
+
+
+def _is(kind: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return kind(path)
+    except OSError:  # a name too long, a folder that may not be entered
+        return False
 
 
 def share_of(images: int, share: float) -> int:
@@ -156,13 +165,14 @@ def npz_headers(path: Path) -> dict[str, Header]:
     UserError
         If the file is missing, is no ``.npz`` file, or its arrays are not as expected.
     """
-    if not path.is_file():
-        raise UserError(f"dataset.root: found no file {path}, expected an .npz file; correct it")
+    if not _is(Path.is_file, path):
+        found = "the folder" if _is(Path.is_dir, path) else "no file"
+        raise UserError(f"dataset.root: found {found} {path}, expected an .npz file; correct it")
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
             headers = {name.removesuffix(".npy"): _header(archive, name) for name in names}
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, RuntimeError) as error:
         raise UserError(
             f"{path}: found no readable .npz file ({error}); copy it again or "
             "write it with numpy.savez"
@@ -174,17 +184,28 @@ def npz_headers(path: Path) -> dict[str, Header]:
 
 
 def _header(archive: zipfile.ZipFile, name: str) -> Header:
-    with archive.open(name) as handle:
-        return _read_header(handle)
-
-
-def _read_header(handle: IO[bytes]) -> Header:
     from numpy.lib import format as npy
 
-    version = npy.read_magic(handle)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(handle)
-    return Header(shape, dtype.name)
+    facts = archive.getinfo(name)
+    with archive.open(facts) as handle:
+        version = npy.read_magic(handle)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(handle)
+        promised = handle.tell() + math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and facts.file_size != promised:
+        raise ValueError(f"{name} has {facts.file_size} bytes, its header promises {promised}")
+    return Header(shape, dtype.name, facts.CRC)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return ``array@CRC-32`` of each array of the user's own images; nothing for published ones.
+
+    Those are the same wherever their files lie. Raises as `npz_headers` does.
+    """
+    if dataset.name != "npz":
+        return ""
+    headers = npz_headers(Path(dataset.root))
+    return " ".join(f"{name}@{header.crc:08x}" for name, header in headers.items())
 
 
 def _used_arrays(path: Path, headers: dict[str, Header]) -> dict[str, Header]:
@@ -201,7 +222,7 @@ def _used_arrays(path: Path, headers: dict[str, Header]) -> dict[str, Header]:
 def _check_images(path: Path, headers: dict[str, Header]) -> None:
     first = next(iter(headers))
     for name in headers.keys() - {"labels", "test_labels"}:
-        shape, dtype = headers[name]
+        shape, dtype, _ = headers[name]
         if dtype != "uint8" or len(shape) != 3 or 0 in shape:
             raise UserError(
                 f"{path}: array {name} is {dtype} {list(shape)}, expected uint8 [N, H, W] with no "
@@ -218,7 +239,7 @@ def _check_labels(path: Path, headers: dict[str, Header]) -> None:
     for name, images in (("labels", "images"), ("test_labels", "test")):
         if name not in headers:
             continue
-        (shape, dtype), expected = headers[name], headers[images].shape[:1]
+        (shape, dtype, _), expected = headers[name], headers[images].shape[:1]
         if shape != expected or not dtype.startswith(("int", "uint")):
             raise UserError(
                 f"{path}: array {name} is {dtype} {list(shape)}, expected integers "

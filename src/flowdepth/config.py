@@ -35,12 +35,19 @@ def _from_command_line(value: object) -> object:
 
 
 Flag = Annotated[bool, Strict(), BeforeValidator(_from_command_line)]
-Whole = Annotated[int, Strict(), BeforeValidator(_from_command_line)]
+# A C int: what sizes and counts fit into, whatever reads them.
+Whole = Annotated[int, Strict(), BeforeValidator(_from_command_line), Field(le=2**31 - 1)]
 Count = Annotated[Whole, Field(ge=1)]
 OptionalCount = Annotated[Count | None, BeforeValidator(_from_command_line)]
 Index = Annotated[Whole, Field(ge=0)]
+Layers = Annotated[Whole, Field(ge=0, le=10_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+# What a path and the words of a command cannot hold, and the longest of both on Linux.
+Location = Annotated[str, Field(min_length=1, max_length=4095, pattern=r"^[^\x00]*$")]
+Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# File systems take names of 255 bytes; logs write more than the pack into one.
+LONGEST_PACK_NAME = 200
 # Example images that evaluation keeps; the report shows as many of them as it is told to.
 MOST_EXAMPLES = 32
 
@@ -59,7 +66,7 @@ class Dataset(Section):
     """Which images, how they are split, and how grey values become pixels of the model."""
 
     name: Literal["digits", "mnist", "fashion_mnist", "binarized_mnist", "npz"] = "digits"
-    root: str = "data"
+    root: Location = "data"
     binarisation: Literal["static", "dynamic", "threshold", "none"] = "static"
     validation: Share = 0.1
     test: Share = 0.2
@@ -97,7 +104,7 @@ class Annealing(Section):
     """The temperature beta_t = min(1, start + t / length) and the terms it weighs."""
 
     kind: Literal["none", "kl", "joint"] = "kl"
-    start: Annotated[float, Field(ge=0, le=1)] = 0.0
+    start: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     length: Positive = 30
     unit: Literal["epochs", "updates"] = "epochs"
 
@@ -175,15 +182,15 @@ class TrainSettings(Section):
 class Report(Section):
     """What the report shows beside the numbers."""
 
-    title: str = "How deep should a planar flow be?"
+    title: Line = "How deep should a planar flow be?"
     examples: Annotated[Count, Field(le=MOST_EXAMPLES)] = 10
 
 
 class Study(Section):
     """A whole study: the grid of depths and seeds, and what every cell of it shares."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-    depths: tuple[Index, ...]
+    name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    depths: tuple[Layers, ...]
     seeds: tuple[Index, ...]
     seeds_per_job: Count = 5
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -205,6 +212,17 @@ class Study(Section):
             repeated = sorted({v for v in values if values.count(v) > 1})
             if repeated:
                 raise ValueError(f"{key} lists {repeated} more than once; list each value once")
+        return self
+
+    @model_validator(mode="after")
+    def _packs_can_be_folders(self) -> Study:
+        longest = max(self.packs(), key=len)
+        if len(longest) > LONGEST_PACK_NAME:
+            raise ValueError(
+                f"seeds_per_job is {self.seeds_per_job} and a pack of seeds would be called "
+                f"{longest[:20]}..., {len(longest)} characters, at most {LONGEST_PACK_NAME} make a "
+                "folder's name; lower seeds_per_job or list consecutive seeds"
+            )
         return self
 
     @model_validator(mode="after")
@@ -239,10 +257,21 @@ class Study(Section):
             model=self.model, flow=self.flow, objective=self.objective, training=self.training
         )
 
-    def packs(self) -> tuple[tuple[int, ...], ...]:
-        """Return the seeds in groups of ``seeds_per_job`` that train as one."""
+    def packs(self) -> dict[str, tuple[int, ...]]:
+        """Return the seeds in groups of ``seeds_per_job`` that train as one, by their names.
+
+        Seeds 0 to 4 are called 0-4, seeds 1, 5 and 8 are called 1+5+8.
+        """
         size = self.seeds_per_job
-        return tuple(self.seeds[i : i + size] for i in range(0, len(self.seeds), size))
+        groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
+        return {_pack_name(group): group for group in groups}
+
+
+def _pack_name(seeds: tuple[int, ...]) -> str:
+    consecutive = seeds == tuple(range(seeds[0], seeds[0] + len(seeds)))
+    if len(seeds) > 2 and consecutive:
+        return f"{seeds[0]}-{seeds[-1]}"
+    return "+".join(map(str, seeds))
 
 
 def read_study(settings: Mapping[str, Any]) -> Study:
@@ -270,7 +299,7 @@ def _describe(details: ErrorDetails) -> str:
         return f"{where}missing; add it to the configuration"
     if details["type"] == "value_error":
         return where + details["msg"].removeprefix("Value error, ")
-    expected = details["msg"].removeprefix("Input should be ")
+    expected = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
     return f"{where}found {_from_command_line(details['input'])!r}, expected {expected}"
 
 

@@ -69,6 +69,7 @@ def p_value(p: float) -> str:
 
 def markdown(frame: pd.DataFrame) -> str:
     """Return the table as aligned Markdown, numbers to the right."""
+    frame = frame.map(_escape_markdown).rename(columns=_escape_markdown)
     widths = [max(len(name), *frame[name].map(len), 1) for name in frame]
 
     def line(cells: Iterator[str]) -> str:
@@ -82,13 +83,13 @@ def markdown(frame: pd.DataFrame) -> str:
 
 def latex(frame: pd.DataFrame) -> str:
     """Return the table as a LaTeX ``tabular`` with booktabs' rules."""
-    lines = [" & ".join(map(_escape, row)) + r" \\" for row in frame.itertuples(index=False)]
+    lines = [" & ".join(map(_escape_latex, row)) + r" \\" for row in frame.itertuples(index=False)]
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
             rf"\begin{{tabular}}{{{'r' * frame.shape[1]}}}",
             r"\toprule",
-            " & ".join(map(_escape, frame)) + r" \\",
+            " & ".join(map(_escape_latex, frame)) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",
@@ -98,8 +99,14 @@ def latex(frame: pd.DataFrame) -> str:
     )
 
 
+def _escape_markdown(text: str) -> str:
+    """Return ``text`` for one cell, without what Markdown takes for markup."""
+    return re.sub(r"[\\|&`]|<(?=\S)", r"\\\g<0>", " ".join(text.splitlines()))
+
+
 _COMMANDS = {
-    "%": r"\%",
+    **{sign: f"\\{sign}" for sign in "%&#_{}$"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     "±": r"$\pm$",
     "−": "$-$",
     "+": "$+$",
@@ -109,10 +116,10 @@ _COMMANDS = {
     "<": "$<$",
     ">": "$>$",
 }
+_COMMAND = re.compile("|".join(map(re.escape, sorted(_COMMANDS, key=len, reverse=True))))
 
 
-def _escape(text: str) -> str:
-    """Return ``text`` for LaTeX: signs and numbers in mathematics, the rest as it stands."""
-    for plain_, command in _COMMANDS.items():
-        text = text.replace(plain_, command)
+def _escape_latex(text: str) -> str:
+    """Return ``text`` for LaTeX: signs and numbers in mathematics, the rest as it reads."""
+    text = _COMMAND.sub(lambda found: _COMMANDS[found.group()], text)
     return re.sub(r"\b([KS]) = (\d+)", r"$\1 = \2$", text)

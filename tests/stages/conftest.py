@@ -48,7 +48,7 @@ def fabricate_results(
     )
     packs = []
     for depth in depths:
-        for pack in study.packs():
+        for pack in study.packs().values():
             folder = root / f"K{depth}" / f"seeds{pack[0]}-{pack[-1]}"
             folder.mkdir(parents=True)
             _write_pack(folder, study, depth, pack, failed, shape, gain, depth in doubtful)

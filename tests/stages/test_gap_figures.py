@@ -28,7 +28,7 @@ def write_gaps(
     for pack, (depth, number) in by_folder.items():
         rows = [
             _image(depth, seed, image, gained)
-            for seed in study.packs()[number]
+            for seed in list(study.packs().values())[number]
             if (depth, seed) not in failed
             for image in range(IMAGES)
         ]

@@ -13,6 +13,8 @@ rule prepare:
     params:
         code=stamp("prepare"),
         settings=section("dataset"),
+        # Not an input: its path may hold braces.
+        own_images=catalogue.fingerprint(study.dataset),
     message:
         f"prepare {study.dataset.name}"
     shell:

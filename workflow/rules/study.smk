@@ -1,5 +1,6 @@
 # The validated study, the names of its files, and each stage's settings.
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from flowdepth.machine import gpus
 from flowdepth.stamps import stamp
 
 # Jobs run in the environment that Snakemake runs in, activated or not.
-shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
+ENVIRONMENT = Path(sys.executable).parent
+shell.prefix('set -euo pipefail; export PATH={ENVIRONMENT:q}:"$PATH"; ')
+
+if set("{}") & set(workflow.basedir):
+    raise WorkflowError(
+        f"{workflow.basedir}: found braces in the path of this checkout, which Snakemake takes "
+        "for wildcards; move it to a path without"
+    )
 
 try:
     study = read_study(config)
@@ -23,27 +31,20 @@ except UserError as error:
 GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
 
 
-wildcard_constraints:
-    depth=r"\d+",
-    pack=r"[\d+-]+",
-
-
 def results(*parts):
     """Path of a file of this study's results."""
     return str(Path("results", study.name, *parts))
 
 
-def pack_name(seeds):
-    """Name of a pack: seeds 0 to 4 are 0-4, seeds 1, 5 and 8 are 1+5+8."""
-    consecutive = list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
-    if len(seeds) > 2 and consecutive:
-        return f"{seeds[0]}-{seeds[-1]}"
-    return "+".join(map(str, seeds))
-
-
-PACKS = {pack_name(seeds): seeds for seeds in study.packs()}
+PACKS = study.packs()
 PACK = results("K{depth}", "seeds{pack}")
 GRID = {"depth": study.depths, "pack": list(PACKS)}
+
+
+# The study's own depths and packs, and nothing else that a command line may ask for.
+wildcard_constraints:
+    depth="|".join(map(str, study.depths)),
+    pack="|".join(map(re.escape, PACKS)),
 
 
 def depth_metrics(depth):

@@ -26,7 +26,7 @@ rule train:
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.train --settings {params.settings:q}"
-        " --depth {wildcards.depth} --seeds {params.seeds}"
+        " --depth {wildcards.depth:q} --seeds {params.seeds:q}"
         f" --device {study.device}"
         " --threads {threads} --images {input.images:q}"
         " --model {output.model:q} --history {output.history:q} --cost {output.cost:q}"
