@@ -91,7 +91,7 @@ def test_threshold_is_not_at_one_half() -> None:
     assert (images.levels, images.train_levels) == (2, 2)
 
 
-@pytest.mark.parametrize("binarisation", ["static", "dynamic", "threshold", "none"])
+@pytest.mark.parametrize("binarisation", ["static", "dynamic", "threshold"])
 def test_binary_images_are_binarised_again(tmp_path: Path, binarisation: str) -> None:
     train, test = grey(20, top=1), grey(6, top=1)
     root = npz(tmp_path / "x.npz", train=train, validation=test, test=test)
@@ -179,7 +179,7 @@ def test_saved_images_come_back_changed(tmp_path: Path) -> None:
         assert torch.equal(getattr(loaded, split), getattr(images, split))
         assert torch.equal(loaded.index[split], images.index[split])
     assert torch.equal(loaded.test_labels, images.test_labels)
-    numbers = ("height", "width", "levels", "train_levels", "seed", "pixels")
+    numbers = ("height", "width", "levels", "train_levels", "seed", "pixels", "peculiarities")
     assert (images.seed, images.pixels) == (3, 64)
     assert all(getattr(loaded, name) == getattr(images, name) for name in numbers)
 

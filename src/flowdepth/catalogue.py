@@ -11,8 +11,9 @@ An ``.npz`` data set holds uint8 arrays in one of two layouts; arrays of other n
   Without ``validation``, the share ``dataset.validation`` of ``train`` becomes that split, at
   random with ``dataset.seed``; ``dataset.test`` has no effect.
 
-Where no value exceeds 1 the images are taken as already binary (2 grey levels), and every
-``dataset.binarisation`` leaves them as they are; otherwise they have 256 grey levels.
+Where no value exceeds 1 the images are taken as already binary (2 grey levels): binarising leaves
+them as they are, and ``dataset.binarisation: none`` is refused. Otherwise they have 256 grey
+levels.
 """
 
 from __future__ import annotations

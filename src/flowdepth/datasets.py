@@ -22,11 +22,12 @@ from flowdepth.catalogue import SPLITS
 from flowdepth.config import Dataset
 from flowdepth.errors import UserError
 from flowdepth.files import whole_file
+from flowdepth.peculiarities import Peculiarities, peculiarities
 from flowdepth.sources import Source
 from flowdepth.streams import generator
 
 ROWS_AT_A_TIME = 1024  # of `redraw`: 3 MB of uniforms for 784 pixels
-_NUMBERS = ("height", "width", "levels", "train_levels", "seed")
+_FACTS = ("height", "width", "levels", "train_levels", "seed", "peculiarities")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Images:
         Classes of the test images, int64 [N], where the data set has any.
     index
         For each split, the positions of its images in their source, int64 [N].
+    peculiarities
+        Counts of what the report must tell of the images.
     """
 
     train: Tensor
@@ -63,6 +66,7 @@ class Images:
     seed: int
     test_labels: Tensor | None
     index: dict[str, Tensor]
+    peculiarities: Peculiarities
 
     @property
     def pixels(self) -> int:
@@ -81,11 +85,12 @@ def prepare(dataset: Dataset) -> Images:
     Raises
     ------
     UserError
-        If a file is missing and cannot be downloaded, is not what it should be, or a split is
-        left empty.
+        If a file is missing and cannot be downloaded, is not what it should be, a split is left
+        empty, or images without grey are to stay grey.
     """
     catalogue.check_dataset(dataset)
     source = sources.read(dataset)
+    _check_grey(dataset, source.levels)
     pixels = {split: _pixels(split, source, dataset) for split in SPLITS}
     height, width = next(iter(source.pools.values())).shape[1:]
     grey = dataset.binarisation == "none"
@@ -98,7 +103,18 @@ def prepare(dataset: Dataset) -> Images:
         seed=dataset.seed,
         test_labels=None if source.labels is None else source.labels[source.plan["test"][1]],
         index={split: rows for split, (_, rows) in source.plan.items()},
+        peculiarities=peculiarities(source),
     )
+
+
+def _check_grey(dataset: Dataset, levels: int) -> None:
+    # Without binarisation the likelihood is Normal, and binary pixels have no density.
+    if dataset.name == "npz" and dataset.binarisation == "none" and levels == 2:
+        raise UserError(
+            f"{dataset.root}: found no value above 1, so that the pixels are binary, expected grey "
+            "values up to 255 because dataset.binarisation is none; set it to static and "
+            "model.likelihood to bernoulli, or write grey images"
+        )
 
 
 def _pixels(split: str, source: Source, dataset: Dataset) -> Tensor:
@@ -168,9 +184,9 @@ def save(images: Images, path: Path) -> None:
     tensors |= {f"index.{split}": rows for split, rows in images.index.items()}
     if images.test_labels is not None:
         tensors["test_labels"] = images.test_labels
-    numbers = {name: getattr(images, name) for name in _NUMBERS}
+    facts = {name: getattr(images, name) for name in _FACTS}
     # One entry only: safetensors writes several in random order.
-    metadata = {"images": json.dumps(numbers)}
+    metadata = {"images": json.dumps(facts)}
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with whole_file(path) as partial:
         safetensors.torch.save_file(contiguous, partial, metadata)
@@ -187,10 +203,10 @@ def load(path: Path) -> Images:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            numbers = json.loads((file.metadata() or {})["images"])
+            facts = json.loads((file.metadata() or {})["images"])
         return Images(
             **{split: tensors[split] for split in SPLITS},
-            **{name: numbers[name] for name in _NUMBERS},
+            **{name: facts[name] for name in _FACTS},
             test_labels=tensors.get("test_labels"),
             index={split: tensors[f"index.{split}"] for split in SPLITS},
         )

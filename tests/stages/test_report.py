@@ -77,6 +77,10 @@ def render(
     return write
 
 
+def data_facts(root: Path) -> dict[str, object]:
+    return {"data": json.loads((root / "data" / "dataset.json").read_text())}
+
+
 OUTPUTS = {"output": "report.html", "provenance": "provenance.json"}
 
 
@@ -115,6 +119,12 @@ def test_page_shows_answer_table_and_every_setting(
     settings = json.loads((tmp_path / "provenance.json").read_text())["settings"]
     paths = [path for path, _ in flat_settings(Study.model_validate(settings))]
     assert [path for path in paths if path not in text] == []
+
+
+def test_limits_of_the_images_are_kept_from_the_reader(render: Callable[..., str]) -> None:
+    text = Page(render()).text
+    assert "2 of 359 (0.6 %) test images are, pixel for pixel, training images too" in text
+    assert "3 of 64 (4.7 %) pixels have one value in all training images" in text
 
 
 def test_failed_seed_is_named_with_its_reason(render: Callable[..., str]) -> None:
@@ -212,7 +222,7 @@ def test_stray_file_makes_a_section(
     study, packs = fabricate(depths=(0, 4), settings=settings)
     finish(study, packs, tmp_path)
     leave_optional_files(tmp_path, packs)
-    text = Page(report.page(study, tmp_path, packs, {})).text
+    text = Page(report.page(study, tmp_path, packs, data_facts(tmp_path))).text
     wanted = {title for title, needs in OPTIONAL.items() if needs == settings}
     assert {title for title in OPTIONAL if title in text} == wanted
     found = sum(f"Figure {i}." in text for i in range(1, 20))
@@ -223,7 +233,7 @@ def test_section_without_its_files_is_announced(fabricate: Fabricate, tmp_path: 
     everything = {"gaps": {"images": 5}, "model": {"latent": 2}, "evaluate": {"exact": True}}
     study, packs = fabricate(depths=(0, 4), settings=everything)
     finish(study, packs, tmp_path)
-    text = Page(report.page(study, tmp_path, packs, {})).text
+    text = Page(report.page(study, tmp_path, packs, data_facts(tmp_path))).text
     assert not [title for title in OPTIONAL if title in text]
 
 

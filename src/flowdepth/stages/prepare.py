@@ -13,6 +13,7 @@ from flowdepth.config import Dataset
 from flowdepth.datasets import Images
 from flowdepth.errors import UserError
 from flowdepth.files import write_text
+from flowdepth.limits import limits
 from flowdepth.stages import command
 
 
@@ -48,6 +49,8 @@ def prepare(dataset: Dataset, images_path: Path, facts_path: Path) -> None:
     write_text(facts_path, json.dumps(facts, indent=2, sort_keys=True) + "\n")
     sizes = ", ".join(f"{count} {split}" for split, count in facts["sizes"].items())
     print(f"{sizes} images of {images.height} x {images.width} pixels, {_pixels(images)}")
+    for sentence in limits(facts):
+        print(f"warning: {sentence}")
     print(f"wrote {images_path} and {facts_path}")
 
 
@@ -76,6 +79,7 @@ def describe(images: Images, dataset: Dataset) -> dict[str, object]:
         "index_sha256": {
             split: datasets.tensor_digest(rows) for split, rows in images.index.items()
         },
+        "peculiarities": images.peculiarities,
         "sources": datasets.source_digests(dataset),
     }
 

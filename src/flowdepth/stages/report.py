@@ -18,6 +18,7 @@ from flowdepth.comparisons import COLUMNS
 from flowdepth.config import Study, flat_settings
 from flowdepth.errors import UserError
 from flowdepth.files import write_text
+from flowdepth.limits import limits
 from flowdepth.provenance import provenance
 from flowdepth.results import (
     EXACT,
@@ -61,6 +62,7 @@ def page(study: Study, results: Path, packs: Sequence[Path], facts: dict[str, An
             remarks=remarks(summary, compared),
             warning=warning(summary),
             limit=K_HAT_LIMIT,
+            limits=limits(facts["data"]),
             figures=_figures(study, results / "figures", sentence),
             tables={name: _text_table(results / "tables" / f"{name}.csv") for name in names},
             exact=_exact(packs) if study.evaluate.exact else None,
