@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails
 
 from flowdepth.errors import UserError
 
+_MOST_SHOWN = 100
 _WORDS = {"null": None, "true": True, "false": False}
 
 
@@ -211,7 +212,9 @@ class Study(Section):
                 raise ValueError(f"{key} is empty; list at least one value")
             repeated = sorted({v for v in values if values.count(v) > 1})
             if repeated:
-                raise ValueError(f"{key} lists {repeated} more than once; list each value once")
+                raise ValueError(
+                    f"{key} lists {_shown(repeated)} more than once; list each value once"
+                )
         return self
 
     @model_validator(mode="after")
@@ -291,7 +294,8 @@ def read_study(settings: Mapping[str, Any]) -> Study:
 
 
 def _describe(details: ErrorDetails) -> str:
-    path = ".".join(str(part) for part in details["loc"])
+    parts = [str(part) for part in details["loc"]]
+    path = ".".join(part if part.isprintable() and part.strip() else repr(part) for part in parts)
     where = f"{path}: " if path else ""
     if details["type"] == "extra_forbidden":
         return f"{where}unknown key{_suggestion(details['loc'])}"
@@ -300,7 +304,16 @@ def _describe(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return where + details["msg"].removeprefix("Value error, ")
     expected = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
-    return f"{where}found {_from_command_line(details['input'])!r}, expected {expected}"
+    return f"{where}found {_shown(details['input'])}, expected {expected}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as it would be written, shortened to a readable length."""
+    try:
+        text = repr(_from_command_line(value))
+    except ValueError:  # Python writes no integer of more than 4300 digits, nor reads one
+        return "a number of more than 4300 digits"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text)} characters)"
 
 
 def _suggestion(path: tuple[int | str, ...]) -> str:

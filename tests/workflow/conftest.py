@@ -1,60 +1,20 @@
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "studies")
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """A copy of what the workflow reads, with results of its own."""
-
-    folder: Path
-
-    def snakemake(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run snakemake there."""
-        return subprocess.run(
-            [sys.executable, "-m", "snakemake", *words],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-        )
-
-    def jobs(self, *words: str) -> set[str]:
-        """Return what a dry run would do, in the words of the rules' messages."""
-        planned = self.snakemake(*words, "--dry-run")
-        assert planned.returncode == 0, planned.stdout + planned.stderr
-        return set(re.findall(r"^Job \d+: (.*)$", planned.stdout + planned.stderr, re.MULTILINE))
-
-    def copy(self, folder: Path) -> Checkout:
-        """Return a copy with all results, modification times kept."""
-        shutil.copytree(self.folder, folder, symlinks=True)
-        return Checkout(folder)
+from checkout import Checkout, checkout
 
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout without results."""
-    folder = tmp_path_factory.mktemp("fresh")
-    for part in PARTS:
-        source = ROOT / part
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / part)
-    return Checkout(folder)
+    return checkout(tmp_path_factory.mktemp("fresh"))
 
 
 @pytest.fixture(scope="session")
 def finished(fresh: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout with the quick study finished."""
-    checkout = fresh.copy(tmp_path_factory.mktemp("finished") / "study")
-    done = checkout.snakemake("--configfile", "studies/quick.yaml")
+    study = fresh.copy(tmp_path_factory.mktemp("finished") / "study")
+    done = study.snakemake("--configfile", "studies/quick.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
-    return checkout
+    return study

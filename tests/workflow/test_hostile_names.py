@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import ROOT, Checkout
+from checkout import ROOT, Checkout
 
 CANARY = "$(touch canary) `touch canary` ; touch canary & touch canary |"
 FOLDER = f'-- it\'s "a" {CANARY} é * ? \\ %s'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import Checkout
+from checkout import Checkout
 
 QUICK = ("--configfile", "studies/quick.yaml")
 END = {

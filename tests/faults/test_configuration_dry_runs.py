@@ -1,0 +1,47 @@
+"""Mutated configurations through a real dry run: pytest tests/faults -m faults -s."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import yaml
+
+from checkout import Checkout, checkout
+from mutations import mutated
+
+pytestmark = pytest.mark.faults
+CASES = 60
+
+
+def outcome(study: Checkout) -> str:
+    """How a dry run of the study ends."""
+    done = study.snakemake("--dry-run")
+    output = done.stdout + done.stderr
+    if "Traceback" in output:
+        return f"traceback: {output.strip().splitlines()[-1]}"
+    if done.returncode == 0:
+        return "accepted"
+    return "refused" if "WorkflowError" in output else output
+
+
+def test_dry_run_of_a_wrong_configuration_ends_in_a_traceback(tmp_path: Path) -> None:
+    study = checkout(tmp_path)
+    outcomes: list[str] = []
+
+    @hypothesis.settings(
+        max_examples=CASES, deadline=None, phases=[hypothesis.Phase.generate], database=None
+    )
+    @hypothesis.given(mutated())
+    def run(configuration: dict[str, Any]) -> None:
+        text = yaml.safe_dump(configuration, allow_unicode=True)
+        (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+        outcomes.append(outcome(study))
+
+    run()
+    tracebacks = [found for found in outcomes if found.startswith("traceback")]
+    counts = {kind: outcomes.count(kind) for kind in ("accepted", "refused")}
+    print(f"\n{len(outcomes)} configurations: {counts}, {len(tracebacks)} tracebacks")
+    assert [found for found in outcomes if found not in counts] == []
