@@ -36,6 +36,8 @@ include: "workflow/rules/posteriors.smk"
 include: "workflow/rules/tables.smk"
 # -> report.html
 include: "workflow/rules/report.smk"
+# Apart from the results: how far they are
+include: "workflow/rules/status.smk"
 # Apart from the study: four densities in the plane -> results/energies
 include: "workflow/rules/energies.smk"
 

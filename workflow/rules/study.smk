@@ -1,5 +1,6 @@
 # The validated study, the names of its files, and each stage's settings.
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -74,6 +75,14 @@ def train_settings(wildcards):
 
 def whole_study(wildcards):
     return study.canonical()
+
+
+def settings_by_key(wildcards):
+    """The study as words for Snakemake's option --config."""
+    return [
+        f"{key}={json.dumps(value)}"
+        for key, value in study.model_dump(mode="json").items()
+    ]
 
 
 def optional_results(wildcards):

@@ -10,11 +10,13 @@ waits for its end: a job that exits by itself would count as failed.
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from flowdepth.errors import StoppedError, UserError
 
@@ -25,12 +27,20 @@ _SECONDS_TO_THE_END = 600
 
 def run(stage: Callable[[], None]) -> None:
     """Run a stage; turn a user's mistake, and a signal to stop, into message and exit code."""
+    _open_log()
     try:
         stage()
     except UserError as error:
         sys.exit(f"error: {error}")
     except StoppedError as stopped:
         _leave(str(stopped))
+
+
+def _open_log() -> None:
+    """Print the line by which `flowdepth.jobs` knows whether the job still runs."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    with suppress(OSError):
+        print(f"process {os.getpid()} on {platform.node()} since {since}", flush=True)
 
 
 def _leave(message: str) -> None:

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from checkout import Checkout
+
+QUICK = ("--configfile", "studies/quick.yaml")
+
+
+def status(study: Checkout, *options: str) -> str:
+    command = [sys.executable, "-m", "flowdepth.status", *QUICK, *options]
+    done = subprocess.run(command, cwd=study.folder, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def row(table: str, start: str) -> list[str]:
+    return next(line.split() for line in table.splitlines() if line.startswith(start))
+
+
+def test_status_disagrees_with_what_snakemake_would_do(finished: Checkout, tmp_path: Path) -> None:
+    study = finished.copy(tmp_path / "study")
+    assert status(study).startswith("9 jobs: 9 done\n")
+    changes = ("--config", "evaluate={samples: 70}", "depths=[0, 2, 5]")
+    table = status(study, *changes)
+    assert row(table, "0 ") == ["0", "0+1", "done", "stale"]
+    assert row(table, "5 ") == ["5", "0+1", "waiting", "waiting"]
+    assert "stale, settings: evaluate (2 jobs)" in table
+    within = study.snakemake("status", *QUICK, *changes)
+    assert within.returncode == 0
+    assert table in within.stdout + within.stderr
+
+
+def test_running_failed_and_stopped_jobs_are_mixed_up(finished: Checkout, tmp_path: Path) -> None:
+    study = finished.copy(tmp_path / "study")
+    results = study.folder / "results" / "quick"
+    for part in ("K0", "K2", "figures", "tables"):
+        shutil.rmtree(results / part)
+    for file in ("report.html", "metrics.csv"):
+        (results / file).unlink()
+    running = f"process {os.getpid()} on {platform.node()} since 2026-01-01T00:00:00+00:00"
+    logs = results / "logs" / "train"
+    (logs / "K0_seeds0+1.log").write_text(f"{running}\nepoch 1  0:09 left\n")
+    with (logs / "K2_seeds0+1.log").open("a") as log:
+        log.write("error: no room on the disk\n")
+    table = status(study)
+    assert row(table, "0 ")[2:6] == ["epoch", "1,", "0:09", "left"]
+    assert row(table, "2 ")[2] == "failed"
+    assert "failed: train K = 2 seeds 0+1: error: no room on the disk" in table
+    assert "results/quick/logs/train/K2_seeds0+1.log" in table
+
+
+def test_stage_opens_its_log_in_other_words(finished: Checkout) -> None:
+    for log in (finished.folder / "results" / "quick" / "logs").rglob("*.log"):
+        assert re.match(rf"process \d+ on {platform.node()} since 20\S+\n", log.read_text()), log
+
+
+def test_status_of_a_refused_study_ends_in_a_traceback(fresh: Checkout) -> None:
+    said = status(fresh, "--config", "depths=[-1]")
+    assert said.startswith("error: snakemake cannot plan this study:")
+    assert "depths.0: found -1" in said
+
+
+def test_new_study_is_not_all_waiting(fresh: Checkout) -> None:
+    assert status(fresh).startswith("9 jobs: 9 waiting\n")
+
+
+def test_edited_images_are_stale_without_a_reason(fresh: Checkout, tmp_path: Path) -> None:
+    study = fresh.copy(tmp_path / "study")
+    own = ("--config", "dataset={name: npz, root: own.npz}", "training={batch_size: 8}")
+    for top in (255, 254):
+        pixels = np.random.default_rng(0).integers(0, top, (40, 3, 4), dtype=np.uint8)
+        np.savez(study.folder / "own.npz", images=pixels)
+        if top == 255:
+            assert study.snakemake("prepare", *QUICK, *own).returncode == 0
+    assert "stale, data (images): prepare" in status(study, *own)

@@ -1,0 +1,15 @@
+# the settings and the files so far -> how far the study is, printed: snakemake status --quiet
+
+
+rule status:
+    log:
+        results("logs", "status.log"),
+    localrule: True
+    conda:
+        "../envs/flowdepth.yaml"
+    params:
+        study=settings_by_key,
+    message:
+        "see where the study stands"
+    shell:
+        "exec &> >(tee {log:q}); python -m flowdepth.status --config {params.study:q}"
