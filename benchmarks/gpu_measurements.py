@@ -12,12 +12,11 @@ from torch import Tensor
 
 from benchmarks.clock import seconds
 from benchmarks.contenders.plain_torch import PlainTorch
-from benchmarks.packs import PLAIN_ELBO, Case, case, synchronise, update_rate
-from benchmarks.work import BATCH, LEARNING_RATE, Sizes, images, sampling_flops, training_flops
+from benchmarks.packs import Case, case, synchronise, training, update_rate
+from benchmarks.work import BATCH, Sizes, images, sampling_flops, training_flops
 from flowdepth.config import Annealing, Flow, Model, Objective, Training
 from flowdepth.devices import select
 from flowdepth.likelihood import estimate
-from flowdepth.objective import objective
 from flowdepth.replicas import build
 
 COLUMNS = ("measurement", "what", "depth", "seeds", "value", "unit")
@@ -106,7 +105,9 @@ def _taken(plan: Plan, work: Callable[[], object]) -> float:
 
 def _equality(plan: Plan) -> Row:
     """Return the largest difference between parameters after 20 updates there and on the CPU."""
-    there, here = (_updated(plan.sizes, 20, device) for device in (plan.device, "cpu"))
+    there, here = (
+        _updated(plan.sizes, 20, device) for device in (plan.device, torch.device("cpu"))
+    )
     pairs = zip(there, here, strict=True)
     largest = max((one.cpu() - other).abs().max().item() for one, other in pairs)
     return _row(
@@ -114,18 +115,15 @@ def _equality(plan: Plan) -> Row:
     )
 
 
-def _updated(sizes: Sizes, updates: int, device: torch.device | str) -> list[Tensor]:
+def _updated(sizes: Sizes, updates: int, device: torch.device) -> list[Tensor]:
+    """Return all parameters after ``updates`` of two seeds, from noise drawn on the CPU."""
     noise = torch.Generator().manual_seed(0)
-    chosen = case(sizes)
-    model = build(chosen.model, Flow(), 8, chosen.pixels, (0, 1), device, torch.float64)
-    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
-    x = images(BATCH, sizes).double().to(device).expand(2, -1, -1)
+    x = images(BATCH, sizes).double().to(device)
+    pack = training(case(sizes), 8, 2, lambda epoch: x, device, torch.float64)
     for _ in range(updates):
         eps = torch.randn(2, BATCH, 1, sizes.latent, generator=noise, dtype=torch.float64)
-        optimizer.zero_grad()
-        (-objective(model, x, eps.to(device), PLAIN_ELBO).mean(-1)).sum().backward()
-        optimizer.step()
-    return [parameter.detach() for parameter in model.parameters()]
+        pack.step(x.expand(2, -1, -1), eps.to(device), x.new_ones(()))
+    return [parameter.detach() for parameter in pack.model.parameters()]
 
 
 def _contenders(plan: Plan, limit: float) -> Iterator[Row]:

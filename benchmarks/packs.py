@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -31,31 +32,46 @@ def case(sizes: Sizes) -> Case:
     return Case(Model(hidden=sizes.hidden, latent=sizes.latent), sizes.pixels, training)
 
 
-def ready(case: Case, depth: int, seeds: int, updates: int, device: torch.device) -> PackTraining:
-    """Return the training of one epoch of ``updates`` batches, validated on a single image."""
+class _EpochImages:
+    """The same uint8 images every epoch; notes when the second epoch begins."""
+
+    def __init__(self, case: Case, updates: int, device: torch.device) -> None:
+        count = updates * case.training.batch_size
+        self.x = images(count, Sizes(pixels=case.pixels)).to(device, torch.uint8)
+        self.start = 0.0
+
+    def __call__(self, epoch: int) -> Tensor:
+        if epoch == 2:
+            synchronise(self.x.device)
+            self.start = time.perf_counter()
+        return self.x
+
+
+def training(
+    case: Case,
+    depth: int,
+    seeds: int,
+    epoch_images: Callable[[int], Tensor],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> PackTraining:
+    """Return the training of two epochs, validated on a single image."""
     numbers = tuple(range(seeds))
-    model = build(case.model, Flow(), depth, case.pixels, numbers, device)
-    settings = case.training.model_copy(update={"epochs": 1, "updates": None})
-    x = _images(case, updates * case.training.batch_size, device)
-    return PackTraining(model, numbers, lambda epoch: x, x[:1].float(), settings, case.objective)
-
-
-def _images(case: Case, count: int, device: torch.device) -> Tensor:
-    return images(count, Sizes(pixels=case.pixels)).to(device, torch.uint8)
+    model = build(case.model, Flow(), depth, case.pixels, numbers, device, dtype)
+    settings = case.training.model_copy(update={"epochs": 2, "updates": None})
+    validation = epoch_images(1)[:1].to(dtype)
+    return PackTraining(model, numbers, epoch_images, validation, settings, case.objective)
 
 
 def update_rate(case: Case, depth: int, seeds: int, updates: int, device: torch.device) -> float:
-    """Return the seed-updates in a second, a seed's update counted once a seed.
+    """Return the seed-updates in a second of an epoch of ``updates``, counted once a seed.
 
-    A training of a few updates comes first.
+    The epoch before it bears what comes once: memory, the optimiser's state, a CUDA graph.
     """
-    ready(case, depth, seeds, 3, device).run(lambda line: None)
-    pack = ready(case, depth, seeds, updates, device)
+    epoch_images = _EpochImages(case, updates, device)
+    training(case, depth, seeds, epoch_images, device).run(lambda line: None)
     synchronise(device)
-    start = time.perf_counter()
-    pack.run(lambda line: None)
-    synchronise(device)
-    return seeds * updates / (time.perf_counter() - start)
+    return seeds * updates / (time.perf_counter() - epoch_images.start)
 
 
 def synchronise(device: torch.device) -> None:

@@ -28,7 +28,7 @@ def main() -> None:
     args = parser.parse_args()
     rows, facts = read(args.name)
     rates = _summary(rows, args.samples)
-    text = "\n".join([*_tables(rates), _products(rows), footer(facts)])
+    text = "\n".join([*_tables(rates), _growth(rates), _products(rows), footer(facts)])
     write_text(FOLDER / f"{args.name}.md", text)
     with style.visual_language():
         style.save(figure(rates), FOLDER, args.name)
@@ -65,6 +65,16 @@ def _tables(rates: pd.DataFrame) -> list[str]:
         texts += [f"### {title}, {UNITS[work]}: median (least–most)\n\n{_by_depth(chosen, 'rate')}"]
         texts += [f"Share of the products' rate:\n\n{_by_depth(chosen, 'share_text')}"]
     return texts
+
+
+def _growth(rates: pd.DataFrame) -> str:
+    """Return flowdepth's time for the same work, as a multiple of that at the least depth."""
+    ours = rates[rates["contender"] == "flowdepth"].copy()
+    base = ours.groupby(["work", "amortised"])["median"].transform("first")
+    ours["times"] = (base / ours["median"]).map("{:.2f}".format)
+    ours["flow"] = ours["amortised"].map(FLOWS)
+    ours["contender"] = ours["work"].map(WORKS)
+    return f"### flowdepth's cost against K, as a multiple\n\n{_by_depth(ours, 'times')}"
 
 
 def _by_depth(rates: pd.DataFrame, values: str) -> str:
