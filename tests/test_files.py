@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flowdepth.errors import UserError
-from flowdepth.files import remove, whole_file, write_text
+from flowdepth.files import remove, whole_file, write_bytes, write_text
 
 
 def test_interrupted_file_carries_its_final_name(tmp_path: Path) -> None:
@@ -45,7 +47,51 @@ def test_folder_is_missing(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "folder" / "a.txt").read_text() == "whole"
 
 
-def test_refusal_of_the_disk_is_a_traceback(tmp_path: Path) -> None:
+def test_file_in_the_place_of_a_folder_is_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"a\.txt: could not be written .*run again"):
-        write_text(tmp_path / "file" / "a.txt", "whole")
+    for path in (tmp_path / "file" / "a.txt", tmp_path / "file" / "folder" / "a.txt"):
+        with pytest.raises(UserError) as caught:
+            write_text(path, "whole")
+        assert str(caught.value).startswith(f"{path}: could not be written (")
+        assert f"a folder where the file {tmp_path / 'file'} is" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "need"),
+    [
+        (
+            errno.ENOSPC,
+            r"No space left on device\); it needs more than 4 bytes where [\d,]+ are free",
+        ),
+        (errno.EDQUOT, r"it needs more than 4 bytes"),
+        (errno.EACCES, r"Permission denied\); it needs permission to write in {folder}: grant it"),
+        (errno.EROFS, r"Read-only file system\); it needs permission to write in {folder}"),
+        (errno.EIO, r"Input/output error\)"),
+    ],
+)
+def test_refusal_of_the_disk_is_a_traceback_or_leaves_half_a_file(
+    tmp_path: Path, number: int, need: str
+) -> None:
+    write_text(tmp_path / "a.txt", "before")
+
+    def refused() -> None:
+        with whole_file(tmp_path / "a.txt") as partial:
+            partial.write_text("half")
+            raise OSError(number, os.strerror(number))
+
+    message = r"a\.txt: could not be written \(.*" + need.format(folder=tmp_path)
+    with pytest.raises(UserError, match=f"{message}.*, then run again"):
+        refused()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "before"
+
+
+def test_limit_of_the_size_of_files_is_a_traceback(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"File too large\); it needs 2,000 bytes"):
+            write_bytes(tmp_path / "a.txt", bytes(2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from flowdepth.config import TrainSettings
 from flowdepth.errors import UserError
-from flowdepth.files import whole_file
+from flowdepth.files import write_bytes
 from flowdepth.replicas import build
 from flowdepth.vae import PlanarVAE
 
@@ -42,9 +42,10 @@ def save(path: Path, model: PlanarVAE, header: Header) -> None:
         "outcomes": header.outcomes,
     }
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    with whole_file(path) as partial:
-        # One entry: safetensors keeps several in no particular order, and bytes would differ.
-        save_file(tensors, partial, metadata={"header": json.dumps(facts, sort_keys=True)})
+    # One entry: safetensors keeps several in no particular order, and bytes would differ.
+    write_bytes(
+        path, safetensors.torch.save(tensors, {"header": json.dumps(facts, sort_keys=True)})
+    )
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> tuple[PlanarVAE, Header]:

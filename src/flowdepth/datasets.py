@@ -21,7 +21,7 @@ from flowdepth import catalogue, sources
 from flowdepth.catalogue import SPLITS
 from flowdepth.config import Dataset
 from flowdepth.errors import UserError
-from flowdepth.files import whole_file
+from flowdepth.files import write_bytes
 from flowdepth.peculiarities import Peculiarities, peculiarities
 from flowdepth.sources import Source
 from flowdepth.streams import generator
@@ -188,8 +188,7 @@ def save(images: Images, path: Path) -> None:
     # One entry only: safetensors writes several in random order.
     metadata = {"images": json.dumps(facts)}
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    with whole_file(path) as partial:
-        safetensors.torch.save_file(contiguous, partial, metadata)
+    write_bytes(path, safetensors.torch.save(contiguous, metadata))
 
 
 def load(path: Path) -> Images:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from flowdepth.errors import StoppedError
-from flowdepth.files import remove, whole_file
+from flowdepth.files import remove, write_bytes
 
 INTERVAL = 60.0
 """Seconds between two saves."""
@@ -147,9 +147,7 @@ class Sidecar(Bookmark):
             "seconds": self.earlier + self.saved - self.start,
             "facts": state.facts,
         }
-        content = _content(state, header)
-        with whole_file(self.path) as partial:
-            partial.write_bytes(content)
+        write_bytes(self.path, _content(state, header))
 
 
 def _content(state: State, header: dict[str, Any]) -> bytes:

@@ -28,7 +28,7 @@ from flowdepth import catalogue
 from flowdepth.catalogue import SPLITS
 from flowdepth.config import Dataset
 from flowdepth.errors import UserError
-from flowdepth.files import whole_file
+from flowdepth.files import whole_file, write_bytes
 from flowdepth.streams import generator
 
 AMAT_ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
@@ -239,8 +239,7 @@ def _download_amat(path: Path, dataset: Dataset) -> None:
     except (OSError, http.client.HTTPException) as error:
         raise _not_there(dataset, str(error)) from error
     _check_md5(path, content, AMAT_MD5[path.name])
-    with whole_file(path) as partial:
-        partial.write_bytes(content)
+    write_bytes(path, content)
 
 
 def _read_amat(path: Path, rows: int) -> Tensor:

@@ -23,7 +23,7 @@ def stamp(stage: str) -> str:
 
 @cache
 def _imports() -> grimp.ImportGraph:
-    return grimp.build_graph("flowdepth")
+    return grimp.build_graph("flowdepth", cache_dir=None)
 
 
 @cache

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -84,6 +85,22 @@ def test_killed_training_leaves_other_bytes(
         assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     outputs = {"model.safetensors", "history.csv", "cost.json"}
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == outputs
+
+
+def test_full_disk_is_a_traceback_or_leaves_half_a_model(tmp_path: Path, images: Path) -> None:
+    limit = (10_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+    failed = subprocess.run(
+        command(tmp_path, images),
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(
+        f"error: {tmp_path / 'model.safetensors'}: could not be written"
+    )
+    assert "Traceback" not in failed.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_images_are_a_traceback(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from flowdepth import checkpoint, datasets, inputs
 from flowdepth.config import MOST_EXAMPLES, Evaluate
 from flowdepth.devices import Cost, select
-from flowdepth.files import whole_file
+from flowdepth.files import whole_file, write_bytes
 from flowdepth.likelihood import Estimate, estimate
 from flowdepth.observation import bits_per_dim
 from flowdepth.stages.command import run
@@ -156,12 +156,8 @@ def _write_examples(
     tensors: dict[str, Tensor], seeds: tuple[int, ...], images: datasets.Images, path: Path
 ) -> None:
     facts: dict[str, Any] = {"seeds": seeds, "height": images.height, "width": images.width}
-    with whole_file(path) as partial:
-        save_file(
-            {name: value.cpu().contiguous() for name, value in tensors.items()},
-            partial,
-            metadata={"examples": json.dumps(facts)},
-        )
+    contiguous = {name: value.cpu().contiguous() for name, value in tensors.items()}
+    write_bytes(path, safetensors.torch.save(contiguous, {"examples": json.dumps(facts)}))
 
 
 if __name__ == "__main__":
