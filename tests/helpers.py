@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from flowdepth.config import Dataset, Flow, Model
+from flowdepth.config import Dataset, Flow, Model, Study
 from flowdepth.datasets import prepare
 from flowdepth.errors import UserError
+from flowdepth.provenance import SUFFIX, Job
 from flowdepth.replicas import build
 from flowdepth.resume import Sidecar, State
+from flowdepth.results import PACK_FILES
 from flowdepth.vae import PlanarVAE
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -83,3 +85,34 @@ def closed_form(vae: PlanarVAE, images: Tensor) -> Tensor:
     centre = vae.output.bias.detach()
     x = images.expand(vae.replicas, -1, -1)
     return MultivariateNormal(centre, covariance.unsqueeze(1)).log_prob(x)
+
+
+def leave_provenance(
+    folder: Path,
+    stage: str,
+    outputs: Iterable[Path | str],
+    inputs: Iterable[Path] = (),
+    settings: str = "{}",
+    used: dict[str, object] | None = None,
+    **cell: object,
+) -> Path:
+    """Leave the provenance of a stage that wrote ``outputs`` in ``folder``."""
+    path = folder / f"{stage}{SUFFIX}"
+    job = Job(stage, inputs, settings, **cell)
+    job.write(path, [folder / name for name in outputs], **(used or {}))
+    return path
+
+
+def leave_pack_provenance(
+    folder: Path, study: Study, depth: int, seeds: tuple[int, ...], **used: object
+) -> None:
+    """Write what training and evaluation tell of themselves, with ``used`` where given."""
+    evaluated = [name for name in PACK_FILES if name != "history.csv"]
+    jobs = {
+        "train": (60.0 + depth, ["history.csv"], study.train_settings()),
+        "evaluate": (12.0 + depth, evaluated, study.evaluate),
+    }
+    for stage, (seconds, outputs, settings) in jobs.items():
+        cost = {"seconds": seconds * len(seeds), "peak_memory_mb": 210.5, **used}
+        cell = {"depth": depth, "seeds": seeds}
+        leave_provenance(folder, stage, outputs, settings=settings.canonical(), used=cost, **cell)

@@ -50,3 +50,17 @@ def test_torn_missing_or_foreign_model_is_loaded(tmp_path: Path) -> None:
     for name in ("torn", "empty", "missing", "shallower"):
         with pytest.raises(UserError, match=f"{name}: not a readable model .*train again"):
             checkpoint.load(tmp_path / name)
+
+
+def test_model_of_another_pack_is_evaluated(tmp_path: Path) -> None:
+    _, header = pack()
+    header.require(tmp_path, SETTINGS, 2, (4, 9))
+    other = SETTINGS.model_copy(update={"model": Model(hidden=(6,), latent=2)})
+    wrong = {
+        "depth 2, expected 4": (SETTINGS, 4, (4, 9)),
+        r"seeds \[4, 9\], expected \[4\]": (SETTINGS, 2, (4,)),
+        r"model.hidden \[5\], expected \[6\]": (other, 2, (4, 9)),
+    }
+    for words, asked in wrong.items():
+        with pytest.raises(UserError, match=f"found a model of {words}; delete it"):
+            header.require(tmp_path, *asked)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flowdepth.config import Dataset, Study, flat_settings, json_schema, read_study
+from flowdepth.config import Dataset, Study, flat, json_schema, read_study
 from flowdepth.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -122,22 +122,24 @@ def test_pack_is_called_by_another_packs_name() -> None:
     assert names == ["4", "0+1", "0-3", "1+5+8", "3+2+1"]
 
 
+def test_device_is_among_what_makes_results_stale() -> None:
+    here, there = (read_study({**DEFAULT, "device": device}) for device in ("cpu", "cuda"))
+    assert here.canonical() != there.canonical()
+    assert here.canonical("device") == there.canonical("device")
+
+
+def test_nested_settings_lose_their_path() -> None:
+    nested = {"a": {"b": 1, "c": {"d": [2]}}, "e": None}
+    assert list(flat(nested)) == [("a.b", 1), ("a.c.d", [2]), ("e", None)]
+
+
 def test_default_file_hides_a_setting_or_leaves_it_unexplained() -> None:
     text = (ROOT / "config.yaml").read_text()
-    assert dict(flat_settings(read_study(DEFAULT))).keys() == dict(_flat(DEFAULT)).keys()
+    settings = read_study(DEFAULT).model_dump(mode="json")
+    assert dict(flat(settings)).keys() == dict(flat(DEFAULT)).keys()
     for line in text.splitlines():
         if re.match(r" *\w+: \S", line):
             assert "#" in line, line
-
-
-def _flat(node: dict[str, object], prefix: str = "") -> list[tuple[str, object]]:
-    return [
-        pair
-        for key, value in node.items()
-        for pair in (
-            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
-        )
-    ]
 
 
 def test_code_and_default_file_disagree_about_a_default() -> None:

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 import torch
 
-from flowdepth.devices import Cost, select
+from flowdepth.devices import select, used
 from flowdepth.errors import UserError
 
 
@@ -37,10 +34,5 @@ def test_results_may_differ_between_runs() -> None:
     assert torch.are_deterministic_algorithms_enabled()
 
 
-def test_cost_is_not_measured(tmp_path: Path) -> None:
-    cost = Cost(select("cpu", 1))
-    cost.write(tmp_path / "cost.json")
-    facts = json.loads((tmp_path / "cost.json").read_text())
-    assert facts["device"] == "cpu (1 thread)"
-    assert facts["seconds"] >= 0
-    assert facts["peak_memory_mb"] > 50
+def test_job_is_told_of_another_number_of_threads() -> None:
+    assert used(select("cpu", 1)) == {"device": "cpu", "threads": 1}

@@ -9,6 +9,7 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from flowdepth import checkpoint
 from flowdepth.config import Model, TrainSettings
+from flowdepth.errors import UserError
 from flowdepth.posteriors import compare, first_finished, pair, posterior_means
 from flowdepth.vae import PlanarVAE
 from helpers import binary_images, ppca, small_vae
@@ -81,9 +82,12 @@ def test_other_seed_is_shown_than_the_first_finished(tmp_path: Path) -> None:
         outcomes = [{"seed": seed, "status": statuses[seed]} for seed in pack]
         vae = small_vae(2, pack).float()
         header = checkpoint.Header(settings, 2, 6, outcomes)
-        checkpoint.save(tmp_path / str(pack[0]) / "model.safetensors", vae, header)
-    found = first_finished([tmp_path / "1", tmp_path / "3"])
+        checkpoint.save(tmp_path / "K2" / str(pack[0]) / "model.safetensors", vae, header)
+    found = first_finished(settings, [tmp_path / "K2" / name for name in "13"])
     assert found.replicas == 1
     alone = small_vae(2, (5,)).float().double()
     for name, value in alone.state_dict().items():
         assert torch.equal(found.state_dict()[name], value)
+    (tmp_path / "K2").rename(tmp_path / "K4")
+    with pytest.raises(UserError, match="found a model of depth 2, expected 4"):
+        first_finished(settings, [tmp_path / "K4" / "1"])

@@ -15,6 +15,7 @@ from flowdepth.results import (
     PACK_METRICS,
     UNKNOWABLE,
     depth_of,
+    read_costs,
     read_examples,
     read_images,
     read_packs,
@@ -22,6 +23,7 @@ from flowdepth.results import (
     read_study_table,
     read_table,
 )
+from helpers import leave_provenance
 
 
 @pytest.fixture
@@ -37,20 +39,24 @@ def write_pack(
     values = dict.fromkeys(PACK_METRICS, [1.0] * len(seeds)) | {"seed": list(seeds)}
     values |= {"status": ["done"] * len(seeds), "message": [""] * len(seeds), **columns}
     pd.DataFrame(values).to_csv(pack / "metrics.csv", index=False)
-    for name, memory in (("train", 100), ("evaluate", None)):
-        cost = {"seconds": 30, "peak_memory_mb": memory, "device": "cpu"}
-        (pack / f"{name}_cost.json").write_text(json.dumps(cost))
+    for stage, memory in (("train", 100), ("evaluate", 90)):
+        used = {"seconds": 30, "peak_memory_mb": memory}
+        leave_provenance(pack, stage, [], used=used, depth=depth, seeds=seeds)
     return pack
 
 
-def test_packs_come_in_order_with_each_seed_s_share_of_the_time(
-    study: Study, tmp_path: Path
-) -> None:
+def test_packs_come_out_of_order(study: Study, tmp_path: Path) -> None:
     packs = [write_pack(tmp_path, 2), write_pack(tmp_path, 0)]
     frame = read_packs(study, packs)
     found = frame[["depth", "seed"]].to_numpy().tolist()
     assert found == [[0, 0], [0, 1], [2, 0], [2, 1]]
-    assert (frame["train_seconds"] == 15).all()
+
+
+def test_seed_is_charged_for_its_pack_or_another_depth_s(tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 2), write_pack(tmp_path, 0, seeds=(0, 1, 2))]
+    frame = read_costs(packs)
+    assert frame["depth"].tolist() == [0, 2]
+    assert frame["train_seconds"].tolist() == [10, 15]
     assert (frame["peak_memory_mb"] == 100).all()
     assert (frame["device"] == "cpu").all()
 
@@ -78,12 +84,12 @@ def test_seed_in_two_packs_is_refused(study: Study, tmp_path: Path) -> None:
         read_packs(study, packs)
 
 
-@pytest.mark.parametrize("name", ["metrics.csv", "train_cost.json", "evaluate_cost.json"])
-def test_missing_file_is_named(study: Study, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["train", "evaluate"])
+def test_missing_provenance_is_free_of_cost(tmp_path: Path, name: str) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
-    (packs[1] / name).unlink()
-    with pytest.raises(UserError, match=f"K2.*{name}: missing"):
-        read_packs(study, packs)
+    (packs[1] / f"{name}.provenance.json").unlink()
+    with pytest.raises(UserError, match=f"K2.*{name}.provenance.json: missing"):
+        read_costs(packs)
 
 
 @pytest.mark.parametrize("value", [None, "inf", "much"])

@@ -40,3 +40,9 @@ def test_stage_does_not_depend_on_what_it_imports() -> None:
     assert "flowdepth.style" in modules["figures"]
     assert not modules["figures"] & {"flowdepth.flows", "flowdepth.training"}
     assert "flowdepth.flows" not in modules["prepare"]
+
+
+@pytest.mark.parametrize("stage", ["train", "summarise", "report"])
+def test_edit_of_what_only_tells_of_results_makes_them_stale(stage: str) -> None:
+    modules = {entry.split("@")[0] for entry in stamp(stage).split()}
+    assert not modules & {"flowdepth.provenance", "flowdepth.stamps"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
-from flowdepth.config import TrainSettings
+from flowdepth.config import TrainSettings, flat
 from flowdepth.errors import UserError
 from flowdepth.files import write_bytes
 from flowdepth.replicas import build
@@ -31,6 +32,22 @@ class Header:
     def seeds(self) -> tuple[int, ...]:
         """The seeds of the pack, one a replica."""
         return tuple(outcome["seed"] for outcome in self.outcomes)
+
+    def require(
+        self, path: Path, settings: TrainSettings, depth: int, seeds: Sequence[int]
+    ) -> None:
+        """Raise `UserError` where the model at ``path`` is another one than the one expected."""
+        found = _identity(self.settings, self.depth, self.seeds)
+        for name, expected in _identity(settings, depth, seeds).items():
+            if found[name] != expected:
+                raise UserError(
+                    f"{path}: found a model of {name} {found[name]}, expected {expected}; "
+                    "delete it and train again"
+                )
+
+
+def _identity(settings: TrainSettings, depth: int, seeds: Sequence[int]) -> dict[str, Any]:
+    return {"depth": depth, "seeds": [*seeds], **dict(flat(settings.model_dump(mode="json")))}
 
 
 def save(path: Path, model: PlanarVAE, header: Header) -> None:

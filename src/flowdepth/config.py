@@ -58,9 +58,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def canonical(self) -> str:
+    def canonical(self, *without: str) -> str:
         """Return the settings as JSON that depends on their values alone, not on their order."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        settings = self.model_dump(mode="json", exclude={*without})
+        return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
 
 class Dataset(Section):
@@ -184,6 +185,7 @@ class Report(Section):
     """What the report shows beside the numbers."""
 
     title: Line = "How deep should a planar flow be?"
+    mixed: Literal["refuse", "allow"] = "refuse"
     examples: Annotated[Count, Field(le=MOST_EXAMPLES)] = 10
 
 
@@ -330,18 +332,13 @@ def _section_at(path: tuple[int | str, ...]) -> type[Section]:
     return section
 
 
-def flat_settings(study: Study) -> Iterator[tuple[str, Any]]:
-    """Yield every setting as its dotted path and value, in the order of ``config.yaml``."""
-
-    def walk(prefix: str, node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        for key, value in node.items():
-            path = f"{prefix}{key}"
-            if isinstance(value, dict):
-                yield from walk(f"{path}.", value)
-            else:
-                yield path, value
-
-    return walk("", study.model_dump(mode="json"))
+def flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what nested mappings hold as dotted paths and values, in their order."""
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def json_schema() -> str:

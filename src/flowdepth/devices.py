@@ -1,19 +1,14 @@
-"""Where a stage computes, and what that cost."""
+"""Where a stage computes."""
 
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import platform
-import resource
-import time
-from pathlib import Path
 
 import torch
 
 from flowdepth.errors import UserError
-from flowdepth.files import write_text
 from flowdepth.gpu_locks import claim, visible
 
 # glibc's mallopt parameters with the values asked for; 32 MiB is the most it takes for the second.
@@ -61,33 +56,13 @@ def _keep_freed_memory() -> None:
         libc.mallopt(*_M_MMAP_THRESHOLD)
 
 
-class Cost:
-    """Seconds and peak memory of a stage, from construction to ``write``.
-
-    The seconds of interrupted attempts come on top, where ``earlier`` tells them.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.start = time.perf_counter()
-        self.earlier = 0.0
-
-    def write(self, path: Path) -> None:
-        """Write ``seconds``, ``peak_memory_mb`` and ``device`` to ``path`` as JSON."""
-        facts = {
-            "device": self._device_name(),
-            "peak_memory_mb": round(self._peak_bytes() / 2**20, 1),
-            "seconds": round(self.earlier + time.perf_counter() - self.start, 3),
+def used(device: torch.device) -> dict[str, str | int | float]:
+    """Return what `provenance.Job.write` is to be told of a device: its kind, name and peak."""
+    facts = {"device": device.type, "threads": torch.get_num_threads()}
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device) / 2**20
+        facts |= {
+            "device_name": torch.cuda.get_device_name(device),
+            "peak_memory_mb": round(peak, 1),
         }
-        write_text(path, json.dumps(facts, indent=2) + "\n")
-
-    def _peak_bytes(self) -> float:
-        if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device)
-        unit = 1 if platform.system() == "Darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-    def _device_name(self) -> str:
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_name(self.device)
-        return f"cpu ({torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)})"
+    return facts

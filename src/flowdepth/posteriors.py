@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from flowdepth import checkpoint
+from flowdepth.config import TrainSettings
 from flowdepth.objective import log_weight
 from flowdepth.quadrature import exact_log_likelihood, log_joint_grid
 from flowdepth.replicas import build
+from flowdepth.results import depth_of
 from flowdepth.vae import PlanarVAE, log_standard_normal
 
 # N(0, I) leaves e^-21 outside of this square.
@@ -67,7 +69,7 @@ class Pair:
     encoder: Tensor
 
 
-def first_finished(packs: Sequence[Path]) -> PlanarVAE | None:
+def first_finished(settings: TrainSettings, packs: Sequence[Path]) -> PlanarVAE | None:
     """Return the smallest finished seed of the packs of a depth as a model of one replica, float64.
 
     None where every seed failed.
@@ -75,11 +77,13 @@ def first_finished(packs: Sequence[Path]) -> PlanarVAE | None:
     Raises
     ------
     UserError
-        If a model is missing or damaged.
+        If a model is missing, damaged, or of other settings or another depth.
     """
     found: dict[int, PlanarVAE] = {}
     for pack in packs:
-        model, header = checkpoint.load(pack / "model.safetensors")
+        path = pack / "model.safetensors"
+        model, header = checkpoint.load(path)
+        header.require(path, settings, depth_of(pack), header.seeds)
         for row, outcome in enumerate(header.outcomes):
             if outcome["status"] == "done":
                 found[outcome["seed"]] = _replica(model, header, row)

@@ -1,59 +1,173 @@
-"""What a result was made with: code, packages, machine, data and time."""
+"""A JSON beside the outputs of every job: what it read, ran on, cost and wrote.
+
+It holds the SHA-256 sum of each file written, against which the next stage verifies what it reads,
+and one of itself. Beside the report it is the only file of a study that differs from run to run.
+"""
 
 from __future__ import annotations
 
-import platform
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from flowdepth.environment import git, peak_memory_mb, versions
+from flowdepth.errors import UserError
+from flowdepth.files import digest, write_text
+from flowdepth.stamps import stamp
 
-from flowdepth.config import Study
-
-PACKAGES = ("flowdepth", "torch", "numpy", "pandas", "scipy", "snakemake")
-SOURCE = Path(__file__).parent
-
-
-def provenance(study: Study, metrics: pd.DataFrame, dataset: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts of ``provenance.json``; seconds are totals over depths and seeds."""
-    train = float(metrics["train_seconds"].sum())
-    evaluate = float(metrics["evaluate_seconds"].sum())
-    return {
-        "study": study.name,
-        "git": git(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "devices": sorted(metrics["device"].dropna().unique()),
-        "seconds": {"train": round(train, 1), "evaluate": round(evaluate, 1)},
-        "data": dataset,
-        "settings": study.model_dump(mode="json"),
-    }
+SUFFIX = ".provenance.json"
+REDO = "delete it and run snakemake again"
 
 
-def git(folder: Path = SOURCE) -> dict[str, Any] | None:
-    """Return commit, its date, and whether tracked files outside results/ differ from it.
+class Job:
+    """A stage at work: construction verifies what it reads, ``write`` tells what it did.
 
-    None where ``folder``, by default that of this code, is in no repository or git is not there.
+    Parameters
+    ----------
+    stage
+        Name of the stage, whose code stamp is kept.
+    inputs
+        Files that it reads.
+    settings
+        Its settings as JSON.
+    cell
+        Depth and seeds, where the job has them.
+
+    Raises
+    ------
+    UserError
+        If an input is missing, or is not what the job that wrote it left.
     """
-    outside_results = ("--untracked-files=no", "--", ":(top)", ":(top,exclude)results")
+
+    def __init__(self, stage: str, inputs: Iterable[Path], settings: str, **cell: object) -> None:
+        self._start = time.perf_counter()
+        self._inputs = {path: verify(path) for path in inputs}
+        self._facts = {"stage": stage, **cell, "settings": json.loads(settings)}
+        # As of now: an edit made while the job runs does not reach it.
+        self._code = {"code": stamp(stage), "git": git()}
+
+    def write(
+        self, path: Path, outputs: Iterable[Path], earlier: float = 0.0, **used: object
+    ) -> None:
+        """Write the JSON to ``path``, paths relative to its folder.
+
+        The seconds of interrupted attempts, ``earlier``, come on top.
+        ``used`` replaces what is known of a process on the CPU: ``device``, ``threads``,
+        ``peak_memory_mb``, ``seconds``.
+        """
+        facts = {
+            **self._facts,
+            **self._code,
+            "versions": versions("flowdepth", "torch", "numpy"),
+            "device": "cpu",
+            "threads": 1,
+            "peak_memory_mb": peak_memory_mb(),
+            "seconds": round(earlier + time.perf_counter() - self._start, 3),
+            **used,
+            "inputs": {_relative(file, path): found for file, found in self._inputs.items()},
+            "outputs": {_relative(file, path): digest(file) for file in outputs},
+        }
+        write_text(path, _rendered(facts))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what `Job.write` wrote.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, or a byte of it is not as it was written.
+    """
     try:
-        commit, date = _git(folder, "log", "-1", "--format=%H %cI").split()
-        changes = _git(folder, "status", "--porcelain", *outside_results)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return {"commit": commit, "date": date, "dirty": bool(changes)}
+        text = path.read_text(encoding="utf-8")
+        facts = json.loads(text)
+        del facts["sha256"]
+        if _rendered(facts) == text:
+            return facts
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run snakemake to make it") from None
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{path}: damaged, its contents do not have the sum it gives itself; {REDO}")
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+def verify(path: Path) -> str:
+    """Return the SHA-256 sum of a file, which is the one its writer left.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, another one, of another depth than its folder's, or without a
+        provenance beside it or in the folder above.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: missing; run snakemake to make it")
+    record, facts = _written_by(path)
+    _check_depth(path, facts)
+    found, expected = digest(path), facts["outputs"][_relative(path, record)]
+    if found != expected:
+        size = path.stat().st_size
+        raise UserError(
+            f"{path}: damaged or another file: found {size} bytes of SHA-256 sum {found[:12]}, "
+            f"expected {expected[:12]} as stage {facts['stage']} wrote it ({record}); {REDO}"
+        )
+    return found
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def verify_outputs(record: Path) -> None:
+    """Verify every file that the job wrote of which ``record`` is the provenance."""
+    for path in _outputs(record):
+        verify(path)
+
+
+def verify_changed(folder: Path) -> None:
+    """Verify every file under ``folder`` that was touched after the job that wrote it.
+
+    Snakemake clears the outputs of what it is to run again: a damaged input has to be found before.
+
+    Raises
+    ------
+    UserError
+        If such a file, or a provenance, is not as it was written.
+    """
+    for record in sorted(folder.rglob(f"*{SUFFIX}")):
+        finished = record.stat().st_mtime_ns
+        for path in _outputs(record):
+            if path.exists() and path.stat().st_mtime_ns > finished:
+                verify(path)
+
+
+def _outputs(record: Path) -> list[Path]:
+    return [Path(os.path.normpath(record.parent / name)) for name in read(record)["outputs"]]
+
+
+def _written_by(path: Path) -> tuple[Path, dict[str, Any]]:
+    for folder in (path.parent, path.parent.parent):
+        for record in sorted(folder.glob(f"*{SUFFIX}")):
+            facts = read(record)
+            if _relative(path, record) in facts["outputs"]:
+                return record, facts
+    raise UserError(f"{path}: no *{SUFFIX} beside it or above says what it should be; {REDO}")
+
+
+def _check_depth(path: Path, facts: dict[str, Any]) -> None:
+    folder = re.fullmatch(r"K(\d+)", path.parent.parent.name)
+    if folder and "depth" in facts and int(folder[1]) != facts["depth"]:
+        raise UserError(
+            f"{path}: found results of K = {facts['depth']}, expected K = {folder[1]} in folder "
+            f"{path.parent.parent}; delete that folder and run snakemake again"
+        )
+
+
+def _rendered(facts: dict[str, Any]) -> str:
+    own = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**facts, "sha256": own}, indent=2, sort_keys=True) + "\n"
+
+
+def _relative(path: Path, record: Path) -> str:
+    return Path(os.path.relpath(path, record.parent)).as_posix()

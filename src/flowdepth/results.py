@@ -19,9 +19,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from flowdepth import provenance
 from flowdepth.config import Study
 from flowdepth.errors import UserError
 
+# What training and evaluation leave to be summarised and drawn.
+PACK_FILES = (
+    *("history.csv", "metrics.csv", "images.parquet", "convergence.csv"),
+    "examples.safetensors",
+)
 REDO = "delete the file and run snakemake again"
 HISTORY = ("seed", "epoch", "updates", "train", "validation", "beta")
 # What one sample, one image or a few weights cannot tell is empty in a finished seed, too.
@@ -41,17 +47,13 @@ EXACT = (
 
 # The study's own tables: metrics.csv has a row per depth and seed, summary.csv a row per depth,
 # comparisons.csv a row per pair of depths.
-METRICS = (
-    *("study", "dataset", "depth", "seed", "status", *ESTIMATES, "parameters", "epochs"),
-    *("train_seconds", "evaluate_seconds", "peak_memory_mb", "device"),
-)
+METRICS = ("study", "dataset", "depth", "seed", "status", *ESTIMATES, "parameters", "epochs")
 INTERVALS = ("nll", "neg_elbo", "nll_difference")
 MEANS = ("ess", "k_hat_share", "active_units", "kl", "reconstruction")
 SUMMARY = (
     *("depth", "seeds", "failed"),
     *(f"{name}_{part}" for name in INTERVALS for part in ("mean", "se", "low", "high")),
     *("nll_image_se", "nll_mcse", *(f"{name}_mean" for name in MEANS), "parameters"),
-    *("train_seconds_mean", "evaluate_seconds_mean"),
 )
 # convergence.csv has a row per depth and number of samples.
 CONVERGENCE = ("depth", "samples", "seeds", "nll_mean", "nll_mcse")
@@ -158,7 +160,7 @@ def read_study_table(path: Path, columns: Sequence[str], study: Study) -> pd.Dat
 
 
 def read_packs(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
-    """Return a row per depth and seed, sorted so: the packs' metrics and each seed's cost.
+    """Return a row per depth and seed, sorted so: the packs' metrics.
 
     Raises
     ------
@@ -206,6 +208,33 @@ def read_images(packs: Sequence[Path], metrics: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def read_costs(packs: Sequence[Path]) -> pd.DataFrame:
+    """Return a row per pack: its depth, what one seed of it cost, peak memory and devices.
+
+    Seconds are shared equally among the seeds, memory is of the whole pack.
+
+    Raises
+    ------
+    UserError
+        If a provenance is missing or damaged.
+    """
+    return pd.DataFrame([_cost(pack) for pack in packs]).sort_values("depth", ignore_index=True)
+
+
+def _cost(pack: Path) -> dict[str, Any]:
+    jobs = {
+        stage: provenance.read(pack / f"{stage}{provenance.SUFFIX}")
+        for stage in ("train", "evaluate")
+    }
+    devices = [job.get("device_name", job["device"]) for job in jobs.values()]
+    return {
+        "depth": jobs["train"]["depth"],
+        **{f"{stage}_seconds": job["seconds"] / len(job["seeds"]) for stage, job in jobs.items()},
+        "peak_memory_mb": max(job["peak_memory_mb"] for job in jobs.values()),
+        "device": " + ".join(dict.fromkeys(devices)),
+    }
+
+
 def read_examples(pack: Path, count: int) -> Examples:
     """Return the first ``count`` example images of a pack, or as many as there are.
 
@@ -244,8 +273,7 @@ def _pack_metrics(study: Study, pack: Path) -> pd.DataFrame:
         frame[name] = _numbers(path, frame, name, unknowable=name in UNKNOWABLE)
     for name in COUNTS:
         frame[name] = _numbers(path, frame, name).astype("Int64")
-    costs = _costs(pack, seeds=len(frame))
-    return frame.assign(depth=depth_of(pack), file=str(path), **costs)
+    return frame.assign(depth=depth_of(pack), file=str(path))
 
 
 def _check_status(path: Path, frame: pd.DataFrame) -> None:
@@ -266,20 +294,6 @@ def _numbers(path: Path, frame: pd.DataFrame, name: str, unknowable: bool = Fals
             f"expected a finite number; {REDO}"
         )
     return numbers
-
-
-def _costs(pack: Path, seeds: int) -> dict[str, Any]:
-    """Return what one seed of the pack cost: seconds shared equally, memory of the whole pack."""
-    train = read_json(pack / "train_cost.json")
-    evaluate = read_json(pack / "evaluate_cost.json")
-    memory = [cost.get("peak_memory_mb") for cost in (train, evaluate)]
-    devices = [str(cost.get("device", "unknown")) for cost in (train, evaluate)]
-    return {
-        "train_seconds": float(train.get("seconds", np.nan)) / seeds,
-        "evaluate_seconds": float(evaluate.get("seconds", np.nan)) / seeds,
-        "peak_memory_mb": max((float(m) for m in memory if m is not None), default=np.nan),
-        "device": " + ".join(dict.fromkeys(devices)),
-    }
 
 
 def _check_grid(study: Study, frame: pd.DataFrame) -> None:

@@ -89,17 +89,19 @@ def beside_labels(labels: Sequence[str], aspect: float) -> Axes:
     return figure.add_axes((left / WIDTH, bottom, width / WIDTH, 1 - 2 * bottom))
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write ``name`` as SVG, PDF and PNG, each whole or not at all.
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write ``name`` as SVG, PDF and PNG, each whole or not at all; return their paths.
 
     Raises
     ------
     UserError
         If the disk refuses a file.
     """
-    for kind in FORMATS:
-        with whole_file(folder / f"{name}.{kind}") as partial:
+    paths = {kind: folder / f"{name}.{kind}" for kind in FORMATS}
+    for kind, path in paths.items():
+        with whole_file(path) as partial:
             figure.savefig(partial, format=kind, metadata=_METADATA[kind])
+    return [*paths.values()]
 
 
 def depth_colours(depths: Iterable[int]) -> dict[int, tuple[float, float, float]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pandas as pd
 
+from flowdepth.files import write_text
 from flowdepth.statistics import decimals
 
 PLUS_MINUS = "{mean} ± {half}"
@@ -102,6 +104,15 @@ def latex(frame: pd.DataFrame) -> str:
 def _escape_markdown(text: str) -> str:
     """Return ``text`` for one cell, without what Markdown takes for markup."""
     return re.sub(r"[\\|&`]|<(?=\S)", r"\\\g<0>", " ".join(text.splitlines()))
+
+
+def write_table(frame: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Write a table of text as CSV, Markdown and LaTeX, and print it; return the three paths."""
+    forms = {"csv": frame.to_csv(index=False), "md": markdown(frame), "tex": latex(frame)}
+    for form, text in forms.items():
+        write_text(folder / f"{name}.{form}", text)
+    print(forms["md"])
+    return [folder / f"{name}.{form}" for form in forms]
 
 
 _COMMANDS = {

@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from flowdepth.config import Study, read_study
+from helpers import leave_pack_provenance, leave_provenance
 
 EPOCHS = 60
 IMAGES = 40
@@ -53,7 +54,7 @@ def fabricate_results(
             folder.mkdir(parents=True)
             _write_pack(folder, study, depth, pack, failed, shape, gain, depth in doubtful)
             packs.append(folder)
-    _write_dataset(root / "data" / "dataset.json", shape)
+    _write_dataset(root / "data", shape)
     return study, packs
 
 
@@ -79,10 +80,8 @@ def _write_pack(
     pd.concat(curves).to_csv(folder / "history.csv", index=False)
     pd.concat(images).to_parquet(folder / "images.parquet", index=False)
     pd.concat(sizes).to_csv(folder / "convergence.csv", index=False)
-    for name, seconds in (("train", 60.0 + depth), ("evaluate", 12.0 + depth)):
-        cost = {"seconds": seconds * len(seeds), "peak_memory_mb": 210.5, "device": "cpu"}
-        (folder / f"{name}_cost.json").write_text(json.dumps(cost))
     _write_examples(folder / "examples.safetensors", seeds, shape)
+    leave_pack_provenance(folder, study, depth, seeds)
 
 
 def _metrics_row(study: Study, depth: int, seed: int, gain: float) -> dict[str, Any]:
@@ -145,7 +144,7 @@ def _write_examples(path: Path, seeds: tuple[int, ...], shape: tuple[int, int]) 
     save_file(images, path, {"examples": json.dumps(facts)})
 
 
-def _write_dataset(path: Path, shape: tuple[int, int]) -> None:
+def _write_dataset(folder: Path, shape: tuple[int, int]) -> None:
     sizes = {"train": 1258, "validation": 180, "test": 359}
     facts = {
         **{"name": "digits", "height": shape[0], "width": shape[1], "levels": 17},
@@ -156,5 +155,6 @@ def _write_dataset(path: Path, shape: tuple[int, int]) -> None:
         },
         "sha256": {split: f"{i}a" * 32 for i, split in enumerate(sizes)},
     }
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(facts))
+    folder.mkdir(parents=True)
+    (folder / "dataset.json").write_text(json.dumps(facts))
+    leave_provenance(folder, "prepare", ["dataset.json"])

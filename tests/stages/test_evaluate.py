@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from flowdepth import checkpoint, datasets
+from flowdepth import checkpoint, datasets, provenance
 from flowdepth.config import Dataset, Evaluate, Flow, Model, TrainSettings
 from flowdepth.inputs import observed
 from flowdepth.likelihood import estimate
@@ -19,6 +18,7 @@ from flowdepth.replicas import build
 from flowdepth.results import PACK_CONVERGENCE, PACK_METRICS, read_examples
 from flowdepth.stages import evaluate
 from flowdepth.stages.evaluate import convergence, examples, metrics, per_image
+from helpers import leave_provenance
 
 
 def header(model: Model, statuses: tuple[str, ...] = ("done", "done")) -> checkpoint.Header:
@@ -36,12 +36,14 @@ def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> N
     datasets.save(datasets.prepare(Dataset()), tmp_path / "images.safetensors")
     vae = build(MODEL, Flow(), 2, 64, (3, 7))
     checkpoint.save(tmp_path / "model.safetensors", vae, header(MODEL))
+    leave_provenance(tmp_path, "train", ["model.safetensors"])
+    leave_provenance(tmp_path, "prepare", ["images.safetensors"])
     files = {
         "metrics": "metrics.csv",
         "per-image": "images.parquet",
         "convergence": "convergence.csv",
         "examples": "examples.safetensors",
-        "cost": "cost.json",
+        "provenance": "evaluate.provenance.json",
     }
     for folder in ("a", "b"):
         words = [
@@ -49,6 +51,7 @@ def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> N
             *("--settings", Evaluate(samples=20).canonical()),
             *("--images", str(tmp_path / "images.safetensors")),
             *("--model", str(tmp_path / "model.safetensors")),
+            *("--depth", "2", "--seeds", "3", "7", "--trained", header(MODEL).settings.canonical()),
             *(w for name, file in files.items() for w in (f"--{name}", tmp_path / folder / file)),
         ]
         subprocess.run(words, check=True, capture_output=True)
@@ -64,7 +67,7 @@ def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> N
     assert sizes["samples"].tolist() == [1, 2, 5, 10, 20] * 2
     np.testing.assert_allclose(sizes.loc[sizes["samples"] == 20, "nll"], frame["nll"])
     assert frame["k_hat_share"].isna().all()  # too few samples
-    assert json.loads((tmp_path / "a" / "cost.json").read_text())["peak_memory_mb"] > 0
+    provenance.verify_outputs(tmp_path / "a" / "evaluate.provenance.json")
     assert read_examples(tmp_path / "a", 10).samples.shape == (2, 10, 8, 8)
 
 

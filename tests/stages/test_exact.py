@@ -18,9 +18,11 @@ from flowdepth.replicas import build
 from flowdepth.results import EXACT
 from flowdepth.stages import evaluate
 from flowdepth.stages.exact import compare, per_image
+from helpers import leave_provenance
 
 MODEL = Model(hidden=(16,), latent=2, activation="tanh")
 SEEDS = (3, 7)
+WRITTEN = ("data.safetensors", "model.safetensors", "images.parquet")
 
 
 def header(*statuses: str) -> checkpoint.Header:
@@ -40,6 +42,7 @@ def folder(tmp_path: Path) -> Path:
     checkpoint.save(tmp_path / "model.safetensors", vae, header())
     result = estimate(vae, observed(images, "test", torch.float32), SEEDS, 300)
     evaluate.per_image(result, SEEDS).to_parquet(tmp_path / "images.parquet", index=False)
+    leave_provenance(tmp_path, "evaluate", WRITTEN)
     return tmp_path
 
 
@@ -50,9 +53,13 @@ def call(folder: Path, to: str) -> subprocess.CompletedProcess[str]:
         "per-image": folder / "images.parquet",
         "exact": folder / to / "exact.csv",
         "exact-per-image": folder / to / "exact.parquet",
+        "provenance": folder / to / "exact.provenance.json",
+        "depth": 1,
+        "trained": header().settings.canonical(),
     }
     options = [word for name, path in words.items() for word in (f"--{name}", str(path))]
     command = [sys.executable, "-m", "flowdepth.stages.exact", *options]
+    command += ["--seeds", *map(str, SEEDS)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -76,6 +83,7 @@ def test_command_line_prints_no_table_or_gives_other_bytes(folder: Path) -> None
 def test_estimates_of_other_images_are_compared(folder: Path) -> None:
     path = folder / "images.parquet"
     pd.read_parquet(path).iloc[1:].to_parquet(path, index=False)
+    leave_provenance(folder, "evaluate", WRITTEN)
     done = call(folder, "a")
     assert done.returncode == 1
     assert "found 107 estimates, expected those of the 108 pairs" in done.stderr

@@ -21,6 +21,7 @@ from flowdepth.results import HISTORY, read_rows
 from flowdepth.stages import figures
 from flowdepth.stages.captions import ALWAYS
 from flowdepth.stages.summarise import metrics_table, study_tables
+from helpers import leave_provenance
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 
@@ -142,6 +143,8 @@ def arguments(study: Study, packs: list[Path], root: Path, output: Path) -> list
     for name, table in study_tables(study, packs).items():
         table.to_csv(root / f"{name}.csv", index=False)
         files += [f"--{name}", str(root / f"{name}.csv")] if name != "comparisons" else []
+    leave_provenance(root, "summarise", root.glob("*.csv"))
+    files += ["--provenance", str(root / "figures.provenance.json")]
     head = ["--settings", study.canonical(), "--packs", *map(str, packs)]
     return [*head, *files, "--output", str(output)]
 

@@ -15,6 +15,7 @@ from flowdepth.errors import UserError
 from flowdepth.gap_table import COLUMNS, gap_summary, read_gaps
 from flowdepth.stages import gap_figures
 from flowdepth.statistics import t_interval
+from helpers import leave_provenance
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 IMAGES = 6
@@ -33,6 +34,7 @@ def write_gaps(
             for image in range(IMAGES)
         ]
         pd.DataFrame(rows, columns=COLUMNS).to_parquet(pack / "gaps.parquet", index=False)
+        leave_provenance(pack, "gaps", ["gaps.parquet"])
 
 
 def _image(depth: int, seed: int, image: int, gained: float) -> dict[str, float]:
@@ -151,6 +153,7 @@ def test_command_leaves_files_out_or_gives_other_bytes(
     for folder in (tmp_path / "a", tmp_path / "b"):
         words = ["--settings", study.canonical(), "--packs", *map(str, packs)]
         words += ["--figures", str(folder), "--tables", str(folder)]
+        words += ["--provenance", str(tmp_path / "gap_figures.provenance.json")]
         monkeypatch.setattr(sys, "argv", ["gap_figures", *words])
         gap_figures.main()
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})

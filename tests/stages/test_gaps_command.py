@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,25 +8,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowdepth import checkpoint, datasets
+from flowdepth import checkpoint, datasets, provenance
 from flowdepth.config import Dataset, Flow, Gaps, Model, TrainSettings
 from flowdepth.gap_table import COLUMNS
 from flowdepth.replicas import build
 from flowdepth.stages import gaps
+from helpers import leave_provenance
 
 SEEDS = (3, 7)
+TRAINED = TrainSettings(model=Model(hidden=(16,), latent=2))
 FEW = Gaps(images=4, steps=6, samples=20)
 
 
 def write_pack(folder: Path, statuses: tuple[str, str] = ("done", "done")) -> None:
-    model = Model(hidden=(16,), latent=2)
     outcomes = [
         {"seed": seed, "status": status, "message": "", "best_epoch": 1, "epochs": 1}
         for seed, status in zip(SEEDS, statuses, strict=True)
     ]
-    header = checkpoint.Header(TrainSettings(model=model), 2, 64, outcomes)
-    checkpoint.save(folder / "model.safetensors", build(model, Flow(), 2, 64, SEEDS), header)
+    header = checkpoint.Header(TRAINED, 2, 64, outcomes)
+    checkpoint.save(
+        folder / "model.safetensors", build(TRAINED.model, Flow(), 2, 64, SEEDS), header
+    )
     datasets.save(datasets.prepare(Dataset()), folder / "images.safetensors")
+    leave_provenance(folder, "train", ["model.safetensors", "images.safetensors"])
 
 
 def command(folder: Path, settings: Gaps = FEW, output: str = "") -> list[str]:
@@ -36,7 +39,8 @@ def command(folder: Path, settings: Gaps = FEW, output: str = "") -> list[str]:
         *("--images", str(folder / "images.safetensors")),
         *("--model", str(folder / "model.safetensors")),
         *("--gaps", str(folder / output / "gaps.parquet")),
-        *("--cost", str(folder / output / "gaps_cost.json")),
+        *("--depth", "2", "--seeds", *map(str, SEEDS), "--trained", TRAINED.canonical()),
+        *("--provenance", str(folder / output / "gaps.provenance.json")),
     ]
 
 
@@ -59,7 +63,7 @@ def test_command_line_leaves_files_out_or_gives_other_bytes(
     assert frame[["seed", "image"]].to_numpy().tolist() == [[s, i] for s in SEEDS for i in range(4)]
     whole = frame["approximation"] + frame["amortisation"]
     np.testing.assert_allclose(whole, frame["log_p"] - frame["elbo"])
-    assert json.loads((tmp_path / "gaps_cost.json").read_text())["seconds"] > 0
+    provenance.verify_outputs(tmp_path / "gaps.provenance.json")
 
 
 def test_failed_seed_has_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from flowdepth.inputs import observed
 from flowdepth.posteriors import compare
 from flowdepth.replicas import build
 from flowdepth.stages import posteriors
+from helpers import leave_provenance
 
 MODEL = Model(hidden=(8,), activation="tanh", latent=2)
 NAMES = ("posteriors", "latent_space", "manifold")
@@ -124,10 +125,13 @@ def command(folder: Path, images: datasets.Images, latent: int = 2) -> list[str]
         header = checkpoint.Header(TrainSettings(model=MODEL), depth, 64, outcomes)
         path = folder / f"K{depth}" / "seeds0" / "model.safetensors"
         checkpoint.save(path, build(MODEL, Flow(), depth, 64, (0,)), header)
+        leave_provenance(path.parent, "train", [path.name], depth=depth)
+    leave_provenance(folder, "prepare", ["images.safetensors"])
     return [
         *(sys.executable, "-m", "flowdepth.stages.posteriors"),
         *("--settings", study.canonical(), "--images", str(folder / "images.safetensors")),
         *("--packs", *(str(folder / f"K{depth}" / "seeds0") for depth in study.depths)),
+        *("--provenance", str(folder / "posteriors.provenance.json")),
     ]
 
 

@@ -23,9 +23,8 @@ def test_command_line_does_not_write_what_it_says(tmp_path: Path) -> None:
     images, facts = tmp_path / "new" / "images.safetensors", tmp_path / "new" / "facts.json"
     settings = Dataset(binarisation="dynamic").canonical()
     command = [sys.executable, "-m", "flowdepth.stages.prepare", "--settings", settings]
-    done = subprocess.run(
-        [*command, "--images", images, "--facts", facts], capture_output=True, text=True, check=True
-    )
+    command += ["--images", images, "--facts", facts, "--provenance", facts.with_name("p.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "1258 train, 180 validation, 359 test images of 8 x 8 pixels" in done.stdout
     assert str(images) in done.stdout
     assert datasets.load(images).train_levels == 17
@@ -72,7 +71,7 @@ def test_wrong_settings_end_in_a_traceback_or_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, message: str
 ) -> None:
     argv = ["prepare", "--settings", settings]
-    argv += ["--images", str(tmp_path / "i"), "--facts", str(tmp_path / "f")]
+    argv += [f"--{name}={tmp_path / name}" for name in ("images", "facts", "provenance")]
     monkeypatch.setattr(sys, "argv", argv)
     with pytest.raises(SystemExit) as caught:
         prepare.command.run(prepare.main)

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
+import re
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -12,11 +11,11 @@ import pandas as pd
 import pytest
 
 from flowdepth.answer import answer, remarks, warning
-from flowdepth.config import Study, flat_settings
+from flowdepth.config import Study, flat, read_study
 from flowdepth.errors import UserError
-from flowdepth.provenance import git
 from flowdepth.stages import captions, figures, report, tables
 from flowdepth.stages.summarise import study_tables
+from helpers import leave_pack_provenance, leave_provenance
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
@@ -56,6 +55,9 @@ def finish(study: Study, packs: list[Path], root: Path) -> None:
     for name in captions.ALWAYS:
         for kind in ("svg", "png"):
             (root / "figures" / f"{name}.{kind}").write_text(f"{name} as {kind}")
+    leave_provenance(root, "summarise", [f"{name}.csv" for name in numbers])
+    for stage in ("figures", "tables"):
+        leave_provenance(root, stage, [path.relative_to(root) for path in (root / stage).iterdir()])
 
 
 @pytest.fixture
@@ -78,7 +80,8 @@ def render(
 
 
 def data_facts(root: Path) -> dict[str, object]:
-    return {"data": json.loads((root / "data" / "dataset.json").read_text())}
+    data = json.loads((root / "data" / "dataset.json").read_text())
+    return {"data": data, "mixed": [], "settings": {}}
 
 
 OUTPUTS = {"output": "report.html", "provenance": "provenance.json"}
@@ -117,7 +120,8 @@ def test_page_shows_answer_table_and_every_setting(
     assert answer(summary, pd.read_csv(tmp_path / "comparisons.csv")) in text
     assert tables.nll_by_depth(summary)["NLL [95 %]"][1] in text
     settings = json.loads((tmp_path / "provenance.json").read_text())["settings"]
-    paths = [path for path, _ in flat_settings(Study.model_validate(settings))]
+    paths = [path for path, _ in flat(settings)]
+    assert {"depths", "training.epochs", "report.title"} < {*paths}
     assert [path for path in paths if path not in text] == []
 
 
@@ -145,31 +149,8 @@ def test_provenance_adds_up_and_names_the_data(render: Callable[..., str], tmp_p
     facts = json.loads((tmp_path / "provenance.json").read_text())
     assert facts["seconds"] == {"train": 3 * (60 + 61 + 64), "evaluate": 3 * (12 + 13 + 16)}
     assert facts["devices"] == ["cpu"]
-    assert facts["packages"]["torch"] in text
+    assert facts["versions"]["torch"] in text
     assert facts["data"]["sha256"]["test"] in text
-
-
-def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert git(tmp_path) is None
-    monkeypatch.setenv("PATH", "")
-    assert git() is None
-
-
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_only_changes_of_the_code_make_the_tree_dirty(tmp_path: Path) -> None:
-    code, result = tmp_path / "src" / "code.py", tmp_path / "results" / "summary.csv"
-    for path in (code, result):
-        path.parent.mkdir()
-        path.write_text("before")
-    person = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    for command in (["init", "-q"], ["add", "."], [*person, "commit", "-qm", "all"]):
-        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
-    assert git(code.parent)["dirty"] is False
-    result.write_text("after")
-    assert git(code.parent)["dirty"] is False
-    code.write_text("after")
-    assert git(code.parent)["dirty"] is True
 
 
 def test_missing_figure_is_named(
@@ -179,6 +160,49 @@ def test_missing_figure_is_named(
     (tmp_path / "figures" / "elbo_and_nll.svg").unlink()
     with pytest.raises(UserError, match=r"elbo_and_nll.svg: missing"):
         report.main()
+
+
+def test_damaged_figure_or_table_is_shown(render: Callable[..., str], tmp_path: Path) -> None:
+    render()
+    for name in ("figures/weights.svg", "tables/errors.csv", "summary.csv", "data/dataset.json"):
+        path = tmp_path / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1])
+        with pytest.raises(UserError, match=f"{name}: damaged or another file"):
+            report.main()
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("mixed", ["refuse", "allow"])
+def test_packs_are_mixed_silently(
+    render: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mixed: str
+) -> None:
+    render()
+    study = read_study({"name": "digits", "depths": (0, 1, 4), "seeds": (0, 1, 2)})
+    leave_pack_provenance(tmp_path / "K4" / "seeds0-2", study, 4, (0, 1, 2), device="cuda")
+    settings = study.model_dump(mode="json") | {"report": {"mixed": mixed}, "gaps": {"images": 0}}
+    at = sys.argv.index("--settings") + 1
+    monkeypatch.setattr(sys, "argv", [*sys.argv[:at], json.dumps(settings), *sys.argv[at + 1 :]])
+    words = "train: device is cpu in .*K0/seeds0-2/train.provenance.json, .*; cuda in .*K4/seeds0-2"
+    if mixed == "refuse":
+        with pytest.raises(UserError, match=words):
+            report.main()
+        return
+    report.main()
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert re.search(words, text)
+    assert "which report.mixed allowed" in " ".join(text.split())
+
+
+def test_cost_table_shows_another_depth_s_seconds(render: Callable[..., str]) -> None:
+    html = render().split("What a seed costs")[1].split("Behind the numbers")[0]
+    rows = [re.findall(r"<td>(.*?)</td>", line) for line in html.splitlines() if "<td>" in line]
+    shared = ["210", "cpu"]
+    assert rows == [
+        ["0", "60.0", "12.0", *shared],
+        ["1", "61.0", "13.0", *shared],
+        ["4", "64.0", "16.0", *shared],
+    ]
 
 
 @pytest.mark.parametrize("name", captions.CAPTIONS)

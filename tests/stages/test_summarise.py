@@ -16,16 +16,14 @@ Fabricate = Callable[..., tuple[Study, list[Path]]]
 
 METRICS = (
     "study dataset depth seed status elbo nll nll_mcse nll_image_se kl reconstruction ess "
-    "k_hat_share active_units parameters epochs train_seconds evaluate_seconds peak_memory_mb "
-    "device best_epoch message"
+    "k_hat_share active_units parameters epochs best_epoch message"
 )
 
 SUMMARY = (
     "depth seeds failed nll_mean nll_se nll_low nll_high "
     "neg_elbo_mean neg_elbo_se neg_elbo_low neg_elbo_high nll_difference_mean nll_difference_se "
     "nll_difference_low nll_difference_high nll_image_se nll_mcse ess_mean k_hat_share_mean "
-    "active_units_mean kl_mean reconstruction_mean parameters train_seconds_mean "
-    "evaluate_seconds_mean"
+    "active_units_mean kl_mean reconstruction_mean parameters"
 )
 
 
@@ -83,7 +81,6 @@ def test_depth_whose_seeds_all_failed_keeps_its_row(fabricate: Fabricate) -> Non
     row = row_of(summary_table(fabricate(failed=failed)), 4)
     assert (row["seeds"], row["failed"]) == (0, 3)
     assert pd.isna(row["nll_mean"])
-    assert row["train_seconds_mean"] == 64
 
 
 def test_one_seed_has_a_mean_and_no_interval(fabricate: Fabricate) -> None:
@@ -138,6 +135,7 @@ def test_command_writes_other_bytes_or_leaves_a_table_out(
     outputs = {name: tmp_path / f"{name}.csv" for name in TABLES}
     arguments = ["--settings", study.canonical(), "--packs", *map(str, packs)]
     arguments += [f"--{name}={path}" for name, path in outputs.items()]
+    arguments += [f"--provenance={tmp_path / 'summarise.provenance.json'}"]
     monkeypatch.setattr(sys, "argv", ["summarise", *arguments])
     summarise.main()
     first = [path.read_bytes() for path in outputs.values()]

@@ -14,6 +14,7 @@ from flowdepth.config import Study
 from flowdepth.stages import tables
 from flowdepth.stages.summarise import study_tables
 from flowdepth.typesetting import latex, markdown, p_value
+from helpers import leave_provenance
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 
@@ -159,6 +160,8 @@ def test_command_writes_other_forms_of_a_table(
     for name, table in study_tables(study, packs).items():
         table.to_csv(tmp_path / f"{name}.csv", index=False)
         files += [f"--{name}", str(tmp_path / f"{name}.csv")] if name != "metrics" else []
+    leave_provenance(tmp_path, "summarise", tmp_path.glob("*.csv"))
+    files += ["--provenance", str(tmp_path / "tables.provenance.json")]
     arguments = ["--settings", study.canonical(), *files, "--output", str(tmp_path / "tables")]
     monkeypatch.setattr(sys, "argv", ["tables", *arguments])
     tables.main()

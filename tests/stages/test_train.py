@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import resource
 import signal
 import subprocess
@@ -11,10 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
-from flowdepth import checkpoint, datasets
+from flowdepth import checkpoint, datasets, provenance
 from flowdepth.config import Dataset, Model, Objective, Training, TrainSettings
 from flowdepth.devices import select
 from flowdepth.stages.train import train
+from helpers import leave_provenance
 
 SETTINGS = TrainSettings(
     model=Model(hidden=(16,), latent=2),
@@ -28,11 +28,13 @@ GREY = Model(hidden=(16,), latent=2, likelihood="normal", scale="pixel")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "images.safetensors"
     datasets.save(datasets.prepare(Dataset()), path)
+    leave_provenance(path.parent, "prepare", [path.name])
     return path
 
 
 def command(folder: Path, images: Path) -> list[str]:
-    outputs = {"model": "model.safetensors", "history": "history.csv", "cost": "cost.json"}
+    outputs = {"model": "model.safetensors", "history": "history.csv"}
+    outputs["provenance"] = "train.provenance.json"
     return [
         *(sys.executable, "-m", "flowdepth.stages.train", "--settings", SETTINGS.canonical()),
         *("--depth", "2", "--seeds", "3", "7", "--images", str(images)),
@@ -48,7 +50,12 @@ def test_command_line_leaves_files_out(tmp_path: Path, images: Path) -> None:
     assert header.settings == SETTINGS
     assert model.replicas == 2
     assert history[["seed", "epoch"]].to_numpy().tolist() == [[3, 1], [3, 2], [7, 1], [7, 2]]
-    assert json.loads((tmp_path / "cost.json").read_text())["seconds"] > 0
+    facts = provenance.read(tmp_path / "train.provenance.json")
+    assert (facts["depth"], facts["seeds"], facts["threads"]) == (2, [3, 7], 1)
+    assert set(facts["outputs"]) == {"model.safetensors", "history.csv"}
+    assert provenance.verify(tmp_path / "model.safetensors")
+    assert facts["seconds"] > 0
+    assert facts["peak_memory_mb"] > 50
     line = r"epoch 2  train -\d+\.\d\d  validation -\d+\.\d\d nats .* beta 1\.00  [\d,]+ images/s"
     assert pd.Series(done.stdout.splitlines()).str.match(line).sum() == 1
 
@@ -106,8 +113,8 @@ def test_full_disk_is_a_traceback_or_leaves_half_a_model(tmp_path: Path, images:
 def test_missing_images_are_a_traceback(tmp_path: Path) -> None:
     failed = subprocess.run(command(tmp_path, tmp_path / "none"), capture_output=True, text=True)
     assert failed.returncode == 1
-    assert failed.stderr.startswith(f"error: {tmp_path / 'none'}: found no readable images")
-    assert "Traceback" not in failed.stderr
+    expected = f"error: {tmp_path / 'none'}: missing; run snakemake to make it\n"
+    assert failed.stderr == expected
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ import pytest
 from flowdepth import checkpoint, datasets
 from flowdepth.config import Dataset, Evaluate, Flow, Gaps, Model, TrainSettings
 from flowdepth.replicas import build
+from helpers import leave_provenance
 
 SEEDS = (3, 7)
 MODEL = Model(hidden=(32,), latent=2)
+TRAINED = TrainSettings(model=MODEL)
 STAGES = {
     "evaluate": (
         Evaluate(samples=5000),
@@ -38,8 +40,9 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     datasets.save(datasets.prepare(Dataset(test=0.05)), folder / "data.safetensors")
     outcomes = [{"seed": s, "status": "done", "message": ""} for s in SEEDS]
     outcomes = [outcome | {"best_epoch": 1, "epochs": 1} for outcome in outcomes]
-    header = checkpoint.Header(TrainSettings(model=MODEL), 2, 64, outcomes)
+    header = checkpoint.Header(TRAINED, 2, 64, outcomes)
     checkpoint.save(folder / "model.safetensors", build(MODEL, Flow(), 2, 64, SEEDS), header)
+    leave_provenance(folder, "train", ["data.safetensors", "model.safetensors"])
     words = command("evaluate", folder, folder)
     words[words.index("--settings") + 1] = Evaluate(samples=20).canonical()
     subprocess.run(words, check=True, capture_output=True)
@@ -53,11 +56,12 @@ def command(stage: str, pack: Path, output: Path) -> list[str]:
         "model": pack / "model.safetensors",
         **{name: output / file for name, file in outputs.items()},
         **({"per-image": pack / "images.parquet"} if stage == "exact" else {}),
-        **({"cost": output / "cost.json"} if stage != "exact" else {}),
+        "provenance": output / f"{stage}.provenance.json",
     }
     return [
         *(sys.executable, "-m", f"flowdepth.stages.{stage}"),
         *(("--settings", settings.canonical()) if settings else ()),
+        *("--depth", "2", "--seeds", *map(str, SEEDS), "--trained", TRAINED.canonical()),
         *(word for name, path in paths.items() for word in (f"--{name}", str(path))),
     ]
 

@@ -10,26 +10,30 @@ rule evaluate:
         per_image=f"{PACK}/images.parquet",
         convergence=f"{PACK}/convergence.csv",
         examples=f"{PACK}/examples.safetensors",
-        cost=f"{PACK}/evaluate_cost.json",
+        provenance=f"{PACK}/evaluate.provenance.json",
     log:
         results("logs", "evaluate", "K{depth}_seeds{pack}.log"),
     conda:
         "../envs/flowdepth.yaml"
     threads: 1
     resources:
+        device=study.device,
         gpu=GPUS_PER_JOB,
         mem_mb=4000,
         runtime="12h",
     params:
         code=stamp("evaluate"),
+        trained=train_settings,
+        seeds=pack_seeds,
         settings=section("evaluate"),
     message:
         "evaluate K = {wildcards.depth}, seeds {wildcards.pack}"
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.evaluate --settings {params.settings:q}"
-        f" --device {study.device}"
-        " --threads {threads} --images {input.images:q} --model {input.model:q}"
+        " --device {resources.device} --threads {threads}"
+        " --images {input.images:q} --model {input.model:q}"
+        " --depth {wildcards.depth:q} --seeds {params.seeds:q} --trained {params.trained:q}"
         " --metrics {output.metrics:q} --per-image {output.per_image:q}"
         " --convergence {output.convergence:q} --examples {output.examples:q}"
-        " --cost {output.cost:q}"
+        " --provenance {output.provenance:q}"

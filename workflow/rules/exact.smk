@@ -9,23 +9,28 @@ rule exact:
     output:
         exact=f"{PACK}/exact.csv",
         per_image=f"{PACK}/exact.parquet",
+        provenance=f"{PACK}/exact.provenance.json",
     log:
         results("logs", "exact", "K{depth}_seeds{pack}.log"),
     conda:
         "../envs/flowdepth.yaml"
     threads: 1
     resources:
+        device=study.device,
         gpu=GPUS_PER_JOB,
         mem_mb=4000,
         runtime="12h",
     params:
         code=stamp("exact"),
+        trained=train_settings,
+        seeds=pack_seeds,
     message:
         "integrate K = {wildcards.depth}, seeds {wildcards.pack}"
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.exact"
-        f" --device {study.device}"
-        " --threads {threads} --images {input.images:q} --model {input.model:q}"
+        " --device {resources.device} --threads {threads}"
+        " --images {input.images:q} --model {input.model:q}"
+        " --depth {wildcards.depth:q} --seeds {params.seeds:q} --trained {params.trained:q}"
         " --per-image {input.per_image:q} --exact {output.exact:q}"
-        " --exact-per-image {output.per_image:q}"
+        " --exact-per-image {output.per_image:q} --provenance {output.provenance:q}"

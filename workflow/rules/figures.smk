@@ -17,6 +17,7 @@ rule figures:
         figure("learning_curves", "Training"),
         figure("reconstructions", "Images"),
         figure("prior_samples", "Images"),
+        provenance=results("figures.provenance.json"),
     log:
         results("logs", "figures.log"),
     localrule: True
@@ -34,3 +35,4 @@ rule figures:
         "python -m flowdepth.stages.figures --settings {params.settings:q}"
         " --packs {params.packs:q} --metrics {input.metrics:q} --summary {input.summary:q}"
         " --convergence {input.convergence:q} --output {params.folder:q}"
+        " --provenance {output.provenance:q}"

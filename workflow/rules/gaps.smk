@@ -7,27 +7,31 @@ rule gaps:
         model=rules.train.output.model,
     output:
         gaps=f"{PACK}/gaps.parquet",
-        cost=f"{PACK}/gaps_cost.json",
+        provenance=f"{PACK}/gaps.provenance.json",
     log:
         results("logs", "gaps", "K{depth}_seeds{pack}.log"),
     conda:
         "../envs/flowdepth.yaml"
     threads: 1
     resources:
+        device=study.device,
         gpu=GPUS_PER_JOB,
         mem_mb=4000,
         runtime="12h",
     params:
         code=stamp("gaps"),
+        trained=train_settings,
+        seeds=pack_seeds,
         settings=section("gaps"),
     message:
         "split the inference gap of K = {wildcards.depth}, seeds {wildcards.pack}"
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.gaps --settings {params.settings:q}"
-        f" --device {study.device}"
-        " --threads {threads} --images {input.images:q} --model {input.model:q}"
-        " --gaps {output.gaps:q} --cost {output.cost:q}"
+        " --device {resources.device} --threads {threads}"
+        " --images {input.images:q} --model {input.model:q}"
+        " --depth {wildcards.depth:q} --seeds {params.seeds:q} --trained {params.trained:q}"
+        " --gaps {output.gaps:q} --provenance {output.provenance:q}"
 
 
 rule gap_figures:
@@ -42,6 +46,7 @@ rule gap_figures:
         ),
         markdown=results("tables", "inference_gap.md"),
         latex=results("tables", "inference_gap.tex"),
+        provenance=results("gap_figures.provenance.json"),
     log:
         results("logs", "gap_figures.log"),
     localrule: True
@@ -59,3 +64,4 @@ rule gap_figures:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.gap_figures --settings {params.settings:q}"
         " --packs {params.packs:q} --figures {params.figures:q} --tables {params.tables:q}"
+        " --provenance {output.provenance:q}"

@@ -9,6 +9,7 @@ rule posteriors:
         figure("posteriors", "Latent space"),
         figure("latent_space", "Latent space"),
         figure("manifold", "Latent space"),
+        provenance=results("posteriors.provenance.json"),
     log:
         results("logs", "posteriors.log"),
     localrule: True
@@ -27,3 +28,4 @@ rule posteriors:
         "python -m flowdepth.stages.posteriors --settings {params.settings:q}"
         " --threads {threads} --images {input.images:q} --packs {params.packs:q}"
         " --output {params.folder:q}"
+        " --provenance {output.provenance:q}"

@@ -5,6 +5,7 @@ rule prepare:
     output:
         images=results("data", "images.safetensors"),
         facts=results("data", "dataset.json"),
+        provenance=results("data", "prepare.provenance.json"),
     log:
         results("logs", "prepare.log"),
     localrule: True
@@ -21,3 +22,4 @@ rule prepare:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.prepare --settings {params.settings:q}"
         " --images {output.images:q} --facts {output.facts:q}"
+        " --provenance {output.provenance:q}"

@@ -6,9 +6,9 @@ rule report:
         rules.figures.output,
         rules.tables.output,
         rules.summarise.output,
-        rules.prepare.output.facts,
-        expand(rules.evaluate.output.cost, **GRID),
-        expand(rules.train.output.cost, **GRID),
+        rules.prepare.output,
+        expand(rules.evaluate.output.provenance, **GRID),
+        expand(rules.train.output.provenance, **GRID),
         optional_results,
     output:
         page=results("report.html"),

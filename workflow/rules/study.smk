@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from flowdepth import catalogue
+from flowdepth import catalogue, provenance
 from flowdepth.config import read_study
 from flowdepth.errors import UserError
 from flowdepth.machine import gpus
@@ -30,6 +30,14 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
+
+
+# What was damaged since it was written is named before Snakemake clears what depends on it.
+onstart:
+    try:
+        provenance.verify_changed(Path(results()))
+    except UserError as error:
+        raise WorkflowError(str(error))
 
 
 def results(*parts):
@@ -74,7 +82,8 @@ def train_settings(wildcards):
 
 
 def whole_study(wildcards):
-    return study.canonical()
+    """Every setting but the device: where to compute makes no result stale."""
+    return study.canonical("device")
 
 
 def settings_by_key(wildcards):
@@ -87,7 +96,8 @@ def settings_by_key(wildcards):
 
 def optional_results(wildcards):
     """What the settings ask for beyond the results of every study."""
-    exact = expand(rules.exact.output.exact, **GRID) if study.evaluate.exact else []
-    gaps = rules.gap_figures.output if study.gaps.images else []
+    exact = expand(rules.exact.output, **GRID) if study.evaluate.exact else []
+    gaps = expand(rules.gaps.output.provenance, **GRID) if study.gaps.images else []
+    gap_figures = rules.gap_figures.output if study.gaps.images else []
     pictures = rules.posteriors.output if study.model.latent == 2 else []
-    return [*exact, *gaps, *pictures]
+    return [*exact, *gaps, *gap_figures, *pictures]

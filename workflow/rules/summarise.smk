@@ -5,12 +5,13 @@ rule summarise:
     input:
         expand(rules.evaluate.output, **GRID),
         expand(rules.train.output.history, **GRID),
-        expand(rules.train.output.cost, **GRID),
+        expand(rules.train.output.provenance, **GRID),
     output:
         metrics=results("metrics.csv"),
         summary=results("summary.csv"),
         comparisons=results("comparisons.csv"),
         convergence=results("convergence.csv"),
+        provenance=results("summarise.provenance.json"),
     log:
         results("logs", "summarise.log"),
     localrule: True
@@ -27,3 +28,4 @@ rule summarise:
         "python -m flowdepth.stages.summarise --settings {params.settings:q}"
         " --packs {params.packs:q} --metrics {output.metrics:q} --summary {output.summary:q}"
         " --comparisons {output.comparisons:q} --convergence {output.convergence:q}"
+        " --provenance {output.provenance:q}"

@@ -27,6 +27,7 @@ rule tables:
             name=["nll_by_depth", "comparisons", "errors"],
             form=["md", "tex"],
         ),
+        provenance=results("tables.provenance.json"),
     log:
         results("logs", "tables.log"),
     localrule: True
@@ -43,3 +44,4 @@ rule tables:
         "python -m flowdepth.stages.tables --settings {params.settings:q}"
         " --summary {input.summary:q} --comparisons {input.comparisons:q}"
         " --convergence {input.convergence:q} --output {params.folder:q}"
+        " --provenance {output.provenance:q}"

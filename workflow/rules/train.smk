@@ -1,4 +1,4 @@
-# images -> a trained pack of seeds at one depth, its history and its cost
+# images -> a trained pack of seeds at one depth and its history
 
 
 rule train:
@@ -7,13 +7,14 @@ rule train:
     output:
         model=f"{PACK}/model.safetensors",
         history=f"{PACK}/history.csv",
-        cost=f"{PACK}/train_cost.json",
+        provenance=f"{PACK}/train.provenance.json",
     log:
         results("logs", "train", "K{depth}_seeds{pack}.log"),
     conda:
         "../envs/flowdepth.yaml"
     threads: 1
     resources:
+        device=study.device,
         gpu=GPUS_PER_JOB,
         mem_mb=4000,
         runtime="12h",
@@ -27,6 +28,5 @@ rule train:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.train --settings {params.settings:q}"
         " --depth {wildcards.depth:q} --seeds {params.seeds:q}"
-        f" --device {study.device}"
-        " --threads {threads} --images {input.images:q}"
-        " --model {output.model:q} --history {output.history:q} --cost {output.cost:q}"
+        " --device {resources.device} --threads {threads} --images {input.images:q}"
+        " --model {output.model:q} --history {output.history:q} --provenance {output.provenance:q}"

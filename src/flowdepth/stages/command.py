@@ -9,6 +9,7 @@ waits for its end: a job that exits by itself would count as failed.
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import subprocess
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from flowdepth.config import TrainSettings
 from flowdepth.errors import StoppedError, UserError
 
 INTERRUPTED = 75
@@ -57,3 +59,15 @@ def _requeue() -> None:
         print(f"asking SLURM to requeue job {job}", flush=True)
         if subprocess.run(["scontrol", "requeue", job]).returncode == 0:
             time.sleep(_SECONDS_TO_THE_END)
+
+
+def add_pack(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which trained pack a stage expects to find in ``--model``."""
+    parser.add_argument("--depth", type=int, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--trained", required=True, help="model, flow, objective, training (JSON)")
+
+
+def pack(args: argparse.Namespace) -> tuple[TrainSettings, int, tuple[int, ...]]:
+    """Return the settings, depth and seeds that `add_pack` asked for."""
+    return TrainSettings.model_validate_json(args.trained), args.depth, tuple(args.seeds)

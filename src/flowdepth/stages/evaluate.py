@@ -14,11 +14,12 @@ from torch import Tensor
 
 from flowdepth import checkpoint, datasets, inputs
 from flowdepth.config import MOST_EXAMPLES, Evaluate
-from flowdepth.devices import Cost, select
+from flowdepth.devices import select, used
 from flowdepth.files import whole_file, write_bytes
 from flowdepth.likelihood import Estimate, estimate
 from flowdepth.observation import bits_per_dim
-from flowdepth.stages.command import run
+from flowdepth.provenance import Job
+from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.progress import Progress
 from flowdepth.stages.unfinished import add_interval, sidecar
 from flowdepth.streams import normals
@@ -29,22 +30,25 @@ _OUTCOME = ["seed", "status", "message", "best_epoch", "epochs"]
 
 
 def main() -> None:
-    """Read the command line, evaluate, and write estimates, examples and cost."""
+    """Read the command line, evaluate, and write estimates, examples and provenance."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="evaluate (JSON)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
+    add_pack(parser)
     add_interval(parser)
-    for output in ("metrics", "per-image", "convergence", "examples", "cost"):
+    for output in ("metrics", "per-image", "convergence", "examples", "provenance"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
     device = select(args.device, args.threads)
-    cost = Cost(device)
+    cell = {"depth": args.depth, "seeds": args.seeds}
+    job = Job("evaluate", [args.images, args.model], args.settings, **cell)
     settings = Evaluate.model_validate_json(args.settings)
     images = datasets.load(args.images).to(device)
     model, header = checkpoint.load(args.model, device)
+    header.require(args.model, *pack(args))
     x = inputs.observed(images, "test", torch.float32)
     read = [args.images, args.model]
     with sidecar(
@@ -58,8 +62,8 @@ def main() -> None:
         _write_frame(per_image(result, header.seeds), args.per_image)
         _write_frame(convergence(result, header, settings.samples), args.convergence)
         _write_examples(examples(model, x, header.seeds), header.seeds, images, args.examples)
-        cost.earlier = unfinished.earlier
-        cost.write(args.cost)
+        written = [args.metrics, args.per_image, args.convergence, args.examples]
+        job.write(args.provenance, written, unfinished.earlier, **used(device))
 
 
 def metrics(

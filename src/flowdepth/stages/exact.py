@@ -9,12 +9,13 @@ import pandas as pd
 import torch
 
 from flowdepth import checkpoint, datasets, inputs
-from flowdepth.devices import select
+from flowdepth.devices import select, used
 from flowdepth.errors import UserError
 from flowdepth.files import whole_file
+from flowdepth.provenance import Job
 from flowdepth.quadrature import Exact, exact_log_likelihood
 from flowdepth.results import EXACT, REDO, read_table
-from flowdepth.stages.command import run
+from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.unfinished import add_interval, sidecar
 
 _ESTIMATED = ("seed", "image", "log_p", "mcse")
@@ -27,14 +28,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
+    add_pack(parser)
     parser.add_argument("--per-image", type=Path, required=True, help="what evaluate wrote")
     add_interval(parser)
-    for output in ("exact", "exact-per-image"):
+    for output in ("exact", "exact-per-image", "provenance"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
     device = select(args.device, args.threads)
+    cell = {"depth": args.depth, "seeds": args.seeds}
+    job = Job("exact", [args.images, args.model, args.per_image], "{}", **cell)
     images = datasets.load(args.images).to(device)
     model, header = checkpoint.load(args.model, device)
+    header.require(args.model, *pack(args))
     x = inputs.observed(images, "test", torch.float32)
     estimates = _estimates(args.per_image, _keys(header.seeds, len(x)))
     read = [args.images, args.model]
@@ -47,6 +52,8 @@ def main() -> None:
             by_seed.to_csv(partial, index=False)
         with whole_file(args.exact_per_image) as partial:
             by_image.to_parquet(partial, index=False)
+        written = [args.exact, args.exact_per_image]
+        job.write(args.provenance, written, unfinished.earlier, **used(device))
 
 
 def per_image(result: Exact, seeds: tuple[int, ...]) -> pd.DataFrame:

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from flowdepth import style
 from flowdepth.config import Study
+from flowdepth.provenance import Job
 from flowdepth.results import (
     CONVERGENCE,
     HISTORY,
     METRICS,
+    PACK_FILES,
     SUMMARY,
     Examples,
     depth_of,
@@ -254,15 +256,20 @@ def main() -> None:
     for name in ("metrics", "summary", "convergence"):
         parser.add_argument(f"--{name}", required=True, type=Path)
     parser.add_argument("--output", required=True, type=Path, help="folder of the figures")
+    parser.add_argument("--provenance", required=True, type=Path)
     args = parser.parse_args()
     study = Study.model_validate_json(args.settings)
+    packs = [pack / name for pack in args.packs for name in PACK_FILES]
+    job = Job("figures", [args.metrics, args.summary, args.convergence, *packs], args.settings)
     metrics = read_study_table(args.metrics, METRICS, study)
     summary = read_study_table(args.summary, SUMMARY, study)
     convergence = read_table(args.convergence, CONVERGENCE)
+    written = []
     with style.visual_language():
         for name, figure in draw(study, args.packs, metrics, summary, convergence):
-            style.save(figure, args.output, name)
+            written += style.save(figure, args.output, name)
             print(f"wrote {args.output / name} as {', '.join(style.FORMATS)}")
+    job.write(args.provenance, written)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from flowdepth import style
 from flowdepth.config import Study
-from flowdepth.files import write_text
 from flowdepth.gap_table import gap_summary, read_gaps
+from flowdepth.provenance import Job
 from flowdepth.stages.command import run
-from flowdepth.typesetting import BRACKET, intervals, latex, markdown
+from flowdepth.typesetting import BRACKET, intervals, write_table
 
 _PARTS = (
     ("approximation", "approximation gap", style.ACCENT),
@@ -121,16 +121,15 @@ def main() -> None:
     parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
     parser.add_argument("--figures", required=True, type=Path, help="folder of the figure")
     parser.add_argument("--tables", required=True, type=Path, help="folder of the table")
+    parser.add_argument("--provenance", required=True, type=Path)
     args = parser.parse_args()
     study = Study.model_validate_json(args.settings)
+    job = Job("gap_figures", [pack / "gaps.parquet" for pack in args.packs], args.settings)
     summary = gap_summary(read_gaps(study, args.packs), study.depths)
     with style.visual_language():
-        style.save(inference_gap(summary), args.figures, "inference_gap")
-    frame = table(summary, study)
-    write_text(args.tables / "inference_gap.csv", frame.to_csv(index=False))
-    write_text(args.tables / "inference_gap.md", markdown(frame))
-    write_text(args.tables / "inference_gap.tex", latex(frame))
-    print(markdown(frame))
+        written = style.save(inference_gap(summary), args.figures, "inference_gap")
+    written += write_table(table(summary, study), args.tables, "inference_gap")
+    job.write(args.provenance, written)
 
 
 if __name__ == "__main__":

@@ -10,35 +10,39 @@ import torch
 
 from flowdepth import checkpoint, datasets, inputs
 from flowdepth.config import Gaps
-from flowdepth.devices import Cost, select
+from flowdepth.devices import select, used
 from flowdepth.errors import UserError
 from flowdepth.files import whole_file
 from flowdepth.gap_table import gap_summary
 from flowdepth.gaps import InferenceGap, inference_gap
-from flowdepth.stages.command import run
+from flowdepth.provenance import Job
+from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.progress import Progress
 from flowdepth.stages.unfinished import add_interval, sidecar
 
 
 def main() -> None:
-    """Read the command line, optimise each image's posterior, and write gaps and cost."""
+    """Read the command line, optimise each image's posterior, and write gaps and provenance."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="gaps (JSON)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
+    add_pack(parser)
     add_interval(parser)
-    for output in ("gaps", "cost"):
+    for output in ("gaps", "provenance"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
     device = select(args.device, args.threads)
-    cost = Cost(device)
     settings = Gaps.model_validate_json(args.settings)
     if settings.images == 0:
         raise UserError("gaps.images is 0, which leaves the gaps out; set how many test images")
+    cell = {"depth": args.depth, "seeds": args.seeds}
+    job = Job("gaps", [args.images, args.model], args.settings, **cell)
     images = datasets.load(args.images).to(device)
     model, header = checkpoint.load(args.model, device)
+    header.require(args.model, *pack(args))
     x = inputs.observed(images, "test", torch.float32)[: settings.images]
     print(f"K = {header.depth}: {len(x)} test images, seeds {header.seeds}, on {device}")
     progress = Progress(settings.steps, "steps")
@@ -56,8 +60,7 @@ def main() -> None:
         with whole_file(args.gaps) as partial:
             frame.to_parquet(partial, index=False)
         _print_result(frame.assign(depth=header.depth), split, settings)
-        cost.earlier = unfinished.earlier
-        cost.write(args.cost)
+        job.write(args.provenance, [args.gaps], unfinished.earlier, **used(device))
 
 
 def per_image(split: InferenceGap, header: checkpoint.Header) -> pd.DataFrame:

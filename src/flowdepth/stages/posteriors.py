@@ -20,8 +20,9 @@ from torch import Tensor
 from flowdepth import datasets, inputs, posteriors, style
 from flowdepth.config import Study
 from flowdepth.datasets import Images
-from flowdepth.devices import select
+from flowdepth.devices import select, used
 from flowdepth.errors import UserError
+from flowdepth.provenance import Job
 from flowdepth.results import depth_of
 from flowdepth.stages.command import run
 from flowdepth.vae import PlanarVAE
@@ -48,29 +49,35 @@ def main() -> None:
     parser.add_argument("--images", required=True, type=Path)
     parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
     parser.add_argument("--output", required=True, type=Path, help="folder of the figures")
+    parser.add_argument("--provenance", required=True, type=Path)
     args = parser.parse_args()
     study = Study.model_validate_json(args.settings)
     if study.model.latent != 2:
         raise UserError(
             f"model.latent is {study.model.latent}; pictures of posteriors need 2 dimensions"
         )
-    select("cpu", args.threads)
+    device = select("cpu", args.threads)
+    models = [pack / "model.safetensors" for pack in args.packs]
+    job = Job("posteriors", [args.images, *models], args.settings)
     images = datasets.load(args.images)
     models = _models(study, args.packs)
+    written = []
     with style.visual_language():
         for name, draw in (
             ("posteriors", posterior_panels),
             ("latent_space", latent_space),
             ("manifold", manifold),
         ):
-            style.save(draw(models, images), args.output, name)
+            written += style.save(draw(models, images), args.output, name)
             print(f"wrote {args.output / name} as {', '.join(style.FORMATS)}", flush=True)
+    job.write(args.provenance, written, **used(device))
 
 
 def _models(study: Study, packs: Sequence[Path]) -> Models:
     """Return each depth's first finished seed; None where all failed."""
     by_depth = {k: [pack for pack in packs if depth_of(pack) == k] for k in sorted(study.depths)}
-    return {depth: posteriors.first_finished(found) for depth, found in by_depth.items()}
+    settings = study.train_settings()
+    return {k: posteriors.first_finished(settings, found) for k, found in by_depth.items()}
 
 
 def posterior_panels(models: Models, images: Images) -> Figure:

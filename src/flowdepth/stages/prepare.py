@@ -14,6 +14,7 @@ from flowdepth.datasets import Images
 from flowdepth.errors import UserError
 from flowdepth.files import write_text
 from flowdepth.limits import limits
+from flowdepth.provenance import Job
 from flowdepth.stages import command
 
 
@@ -23,8 +24,13 @@ def main() -> None:
     parser.add_argument("--settings", required=True, help="the section dataset, as JSON")
     parser.add_argument("--images", required=True, type=Path, help="safetensors file to write")
     parser.add_argument("--facts", required=True, type=Path, help="JSON file to write")
+    parser.add_argument("--provenance", required=True, type=Path)
     arguments = parser.parse_args()
-    prepare(_read(arguments.settings), arguments.images, arguments.facts)
+    dataset = _read(arguments.settings)
+    job = Job("prepare", [], arguments.settings)
+    facts = prepare(dataset, arguments.images, arguments.facts)
+    written = [arguments.images, arguments.facts]
+    job.write(arguments.provenance, written, sources=facts["sources"])
 
 
 def _read(settings: str) -> Dataset:
@@ -40,8 +46,8 @@ def _read(settings: str) -> Dataset:
         ) from None
 
 
-def prepare(dataset: Dataset, images_path: Path, facts_path: Path) -> None:
-    """Write the prepared images and the facts about them."""
+def prepare(dataset: Dataset, images_path: Path, facts_path: Path) -> dict[str, object]:
+    """Write the prepared images and the facts about them, which are returned."""
     print(f"reading {dataset.name}" + _origin(dataset), flush=True)
     images = datasets.prepare(dataset)
     facts = describe(images, dataset)
@@ -52,6 +58,7 @@ def prepare(dataset: Dataset, images_path: Path, facts_path: Path) -> None:
     for sentence in limits(facts):
         print(f"warning: {sentence}")
     print(f"wrote {images_path} and {facts_path}")
+    return facts
 
 
 def _origin(dataset: Dataset) -> str:

@@ -6,24 +6,25 @@ import argparse
 import base64
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
 
+from flowdepth import mixture, provenance
 from flowdepth.answer import answer, remarks, warning
 from flowdepth.comparisons import COLUMNS
-from flowdepth.config import Study, flat_settings
+from flowdepth.config import Study, flat
 from flowdepth.errors import UserError
 from flowdepth.files import write_text
 from flowdepth.limits import limits
-from flowdepth.provenance import provenance
 from flowdepth.results import (
     EXACT,
     METRICS,
     SUMMARY,
+    read_costs,
     read_json,
     read_rows,
     read_study_table,
@@ -31,9 +32,10 @@ from flowdepth.results import (
 )
 from flowdepth.stages import captions
 from flowdepth.stages.command import run
-from flowdepth.stages.tables import exact
+from flowdepth.stages.tables import costs, exact
 from flowdepth.weights import K_HAT_LIMIT
 
+STAGES = ("data/prepare", "summarise", "figures", "tables")
 SEED_COLUMNS = ("depth", "seed", "status", "elbo", "nll", "nll_mcse", "best_epoch", "message")
 
 
@@ -68,9 +70,11 @@ def page(study: Study, results: Path, packs: Sequence[Path], facts: dict[str, An
             exact=_exact(packs) if study.evaluate.exact else None,
             gaps=_gaps(study, results / "tables" / "inference_gap.csv"),
             seeds=_seed_rows(metrics),
+            costs=_rows(costs(read_costs(packs))),
             failures=metrics[metrics["status"] == "failed"].to_dict("records"),
-            protocol=[(name, _written(value)) for name, value in flat_settings(study)],
-            provenance=list(_flat(facts, skip="settings")),
+            protocol=_pairs(facts["settings"]),
+            mixed=facts["mixed"],
+            provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
         )
     )
 
@@ -146,8 +150,9 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _written(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _pairs(node: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return nested facts as dotted paths and text."""
+    return [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in flat(node)]
 
 
 def _bind(text: str) -> str:
@@ -155,14 +160,24 @@ def _bind(text: str) -> str:
     return re.sub(r"(?<==) |(?<![,;]) (?=[=%\d])", "\u00a0", text)
 
 
-def _flat(node: object, prefix: str = "", skip: str = "") -> Iterator[tuple[str, str]]:
-    """Yield nested facts as dotted paths and text."""
-    if not isinstance(node, dict):
-        yield prefix, _written(node)
-        return
-    for key, value in node.items():
-        if key != skip:
-            yield from _flat(value, f"{prefix}.{key}" if prefix else key)
+def _verify(study: Study, results: Path, packs: Sequence[Path]) -> None:
+    """Verify what the stages left that the page rests on."""
+    optional = {"gap_figures": study.gaps.images > 0, "posteriors": study.model.latent == 2}
+    stages = [*STAGES, *(stage for stage, is_wanted in optional.items() if is_wanted)]
+    stems = [results / stage for stage in stages]
+    stems += [pack / "exact" for pack in packs if study.evaluate.exact]
+    for stem in stems:
+        provenance.verify_outputs(stem.with_name(f"{stem.name}{provenance.SUFFIX}"))
+
+
+def _facts(study: Study, results: Path, packs: Sequence[Path]) -> dict[str, Any]:
+    """Return the facts of ``provenance.json``, unless packs were mixed that may not be."""
+    jobs = mixture.read_jobs(study, packs)
+    prepared = provenance.read(results / "data" / f"prepare{provenance.SUFFIX}")
+    mixed = mixture.differences(study, prepared, jobs)
+    if study.report.mixed == "refuse":
+        mixture.refuse(mixed)
+    return mixture.study_facts(study, jobs, read_json(results / "data" / "dataset.json"), mixed)
 
 
 def main() -> None:
@@ -175,9 +190,8 @@ def main() -> None:
     parser.add_argument("--provenance", required=True, type=Path)
     args = parser.parse_args()
     study = Study.model_validate_json(args.settings)
-    metrics = read_study_table(args.results / "metrics.csv", METRICS, study)
-    dataset = read_json(args.results / "data" / "dataset.json")
-    facts = provenance(study, metrics, dataset)
+    _verify(study, args.results, args.packs)
+    facts = _facts(study, args.results, args.packs)
     write_text(args.provenance, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     write_text(args.output, page(study, args.results, args.packs, facts))
     print(f"wrote {args.output}")

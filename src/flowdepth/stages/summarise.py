@@ -17,11 +17,13 @@ import pandas as pd
 from flowdepth.comparisons import comparisons_table
 from flowdepth.config import Study
 from flowdepth.files import write_text
+from flowdepth.provenance import Job
 from flowdepth.results import (
     CONVERGENCE,
     MEANS,
     METRICS,
     PACK_CONVERGENCE,
+    PACK_FILES,
     read_images,
     read_packs,
     read_rows,
@@ -103,8 +105,6 @@ def _summary_row(
         "nll_mcse": _error_of_mean(done["nll_mcse"]),
         **{f"{name}_mean": done[name].mean() for name in MEANS},
         "parameters": done["parameters"].max(),
-        # A failed seed has cost its time too.
-        **{f"{name}_mean": rows[name].mean() for name in ("train_seconds", "evaluate_seconds")},
         **bits,
     }
 
@@ -130,11 +130,16 @@ def main() -> None:
     parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
     for name in TABLES:
         parser.add_argument(f"--{name}", required=True, type=Path)
+    parser.add_argument("--provenance", required=True, type=Path)
     args = parser.parse_args()
+    job = Job(
+        "summarise", [pack / name for pack in args.packs for name in PACK_FILES], args.settings
+    )
     tables = study_tables(Study.model_validate_json(args.settings), args.packs)
     for name, table in tables.items():
         write_text(getattr(args, name), table.to_csv(index=False))
         print(f"wrote {getattr(args, name)}: {len(table)} rows")
+    job.write(args.provenance, [getattr(args, name) for name in tables])
 
 
 if __name__ == "__main__":

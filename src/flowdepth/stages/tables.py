@@ -9,7 +9,7 @@ import pandas as pd
 
 from flowdepth.comparisons import COLUMNS, NEIGHBOUR, TREND, VANILLA
 from flowdepth.config import Study
-from flowdepth.files import write_text
+from flowdepth.provenance import Job
 from flowdepth.results import CONVERGENCE, SUMMARY, read_study_table, read_table
 from flowdepth.stages.command import run
 from flowdepth.statistics import decimals
@@ -17,14 +17,13 @@ from flowdepth.typesetting import (
     BRACKET,
     PLUS_MINUS,
     intervals,
-    latex,
-    markdown,
     p_value,
     percent,
     plain,
     signed,
     significant,
     with_error,
+    write_table,
 )
 from flowdepth.weights import K_HAT_LIMIT, WARNING_SHARE
 
@@ -45,14 +44,12 @@ def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
     }
     if "bits_per_dim_mean" in summary:
         columns["bits/dim"] = plain(summary["bits_per_dim_mean"], 3)
-    seconds = summary["train_seconds_mean"] + summary["evaluate_seconds_mean"]
     columns |= {
         "active units": plain(summary["active_units_mean"], 1),
         "ESS": plain(summary["ess_mean"], 0),
         "parameters": plain(summary["parameters"], 0),
-        "seconds per seed": plain(seconds, 1),
     }
-    return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds", "seconds per seed"))
+    return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
 
 
 def errors(summary: pd.DataFrame, convergence: pd.DataFrame) -> pd.DataFrame:
@@ -117,6 +114,24 @@ def exact(rows: pd.DataFrame) -> pd.DataFrame:
     return _with_failures(pd.DataFrame(columns), seeds, keep=("K", "seeds"))
 
 
+def costs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what a seed cost as text, a row per depth: means over its packs, and the most memory.
+
+    Failed seeds have cost their share, too.
+    """
+    depths = rows.groupby("depth")
+    seconds = depths[["train_seconds", "evaluate_seconds"]].mean()
+    return pd.DataFrame(
+        {
+            "K": seconds.index.map(str),
+            "seconds of training per seed": plain(seconds["train_seconds"], 1),
+            "seconds of evaluation per seed": plain(seconds["evaluate_seconds"], 1),
+            "peak memory (MB)": plain(depths["peak_memory_mb"].max(), 0),
+            "device": depths["device"].agg(lambda names: ", ".join(dict.fromkeys(names))),
+        }
+    )
+
+
 def _depths(row: object) -> str:
     return f"{row.reference}–{row.depth}" if row.kind == TREND else str(row.depth)
 
@@ -147,19 +162,20 @@ def main() -> None:
     for name in ("summary", "comparisons", "convergence"):
         parser.add_argument(f"--{name}", required=True, type=Path)
     parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
+    parser.add_argument("--provenance", required=True, type=Path)
     args = parser.parse_args()
     study = Study.model_validate_json(args.settings)
+    job = Job("tables", [args.summary, args.comparisons, args.convergence], args.settings)
     summary = read_study_table(args.summary, SUMMARY, study)
     tables = {
         "nll_by_depth": nll_by_depth(summary),
         "errors": errors(summary, read_table(args.convergence, CONVERGENCE)),
         "comparisons": comparisons(read_table(args.comparisons, COLUMNS)),
     }
-    for name, frame in tables.items():
-        write_text(args.output / f"{name}.md", markdown(frame))
-        write_text(args.output / f"{name}.tex", latex(frame))
-        write_text(args.output / f"{name}.csv", frame.to_csv(index=False))
-        print(markdown(frame))
+    written = [
+        path for name, frame in tables.items() for path in write_table(frame, args.output, name)
+    ]
+    job.write(args.provenance, written)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import torch
 
 from flowdepth import checkpoint, datasets, inputs
 from flowdepth.config import TrainSettings
-from flowdepth.devices import Cost, select
+from flowdepth.devices import select, used
 from flowdepth.files import whole_file
+from flowdepth.provenance import Job
 from flowdepth.replicas import build
 from flowdepth.resume import FORGETFUL, Bookmark
 from flowdepth.stages.command import run
@@ -20,7 +21,7 @@ from flowdepth.training import PackTraining, SeedRecord
 
 
 def main() -> None:
-    """Read the command line, train, and write model, history and cost."""
+    """Read the command line, train, and write model, history and provenance."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="model, flow, objective, training (JSON)")
     parser.add_argument("--depth", type=int, required=True)
@@ -29,11 +30,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=Path, required=True)
     add_interval(parser)
-    for output in ("model", "history", "cost"):
+    for output in ("model", "history", "provenance"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
     device = select(args.device, args.threads)
-    cost = Cost(device)
+    job = Job("train", [args.images], args.settings, depth=args.depth, seeds=args.seeds)
     settings = TrainSettings.model_validate_json(args.settings)
     images = datasets.load(args.images).to(device)
     cell = {"settings": settings, "depth": args.depth, "seeds": tuple(args.seeds)}
@@ -43,8 +44,8 @@ def main() -> None:
         header = checkpoint.Header(settings, args.depth, images.pixels, outcomes)
         checkpoint.save(args.model, pack.model, header)
         _write_history(pack.records, args.history)
-        cost.earlier = unfinished.earlier
-        cost.write(args.cost)
+        written = [args.model, args.history]
+        job.write(args.provenance, written, unfinished.earlier, **used(device))
 
 
 def train(
