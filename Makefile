@@ -5,13 +5,16 @@ BENCH := benchmarks/.venv/bin/python -W ignore -m
 # QUICK=--quick runs in a minute, to see the benchmark work.
 QUICK ?=
 
-.PHONY: study test lint benchmark benchmark-study clean
+.PHONY: study test faults lint benchmark benchmark-study clean
 
 study: .venv/installed
 	$(BIN)/snakemake
 
 test: .venv/installed
 	$(BIN)/pytest
+
+faults: .venv/installed
+	$(BIN)/pytest -m faults
 
 lint: .venv/installed
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,22 +11,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "studies")
+PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "studies", "src")
+QUICK = ("--configfile", "studies/quick.yaml")
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of what the workflow reads, with results of its own."""
+    """A copy of the workflow and of the code that it runs, with results of its own."""
 
     folder: Path
 
-    def snakemake(self, *words: str) -> subprocess.CompletedProcess[str]:
+    @property
+    def results(self) -> Path:
+        """The folder of the quick study's results."""
+        return self.folder / "results" / "quick"
+
+    def snakemake(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake there."""
+        code = {"PYTHONPATH": str(self.folder / "src")}
         return subprocess.run(
             [sys.executable, "-m", "snakemake", *words],
             cwd=self.folder,
             capture_output=True,
             text=True,
+            env={**os.environ, **code, **environment},
         )
 
     def jobs(self, *words: str) -> set[str]:

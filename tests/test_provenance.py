@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from damage import DAMAGE
 from flowdepth import provenance
 from flowdepth.errors import UserError
 from flowdepth.provenance import SUFFIX, read, verify, verify_changed
@@ -25,18 +26,6 @@ def pack(tmp_path: Path) -> Path:
     return folder
 
 
-def flip(content: bytes) -> bytes:
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-
-
-DAMAGE: dict[str, Callable[[bytes], bytes]] = {
-    "truncated": lambda content: content[:-1],
-    "flipped": flip,
-    "emptied": lambda content: b"",
-}
-
-
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_file_is_read(pack: Path, damage: Callable[[bytes], bytes]) -> None:
     path = pack / "model.safetensors"
@@ -44,7 +33,9 @@ def test_damaged_file_is_read(pack: Path, damage: Callable[[bytes], bytes]) -> N
     assert verify(path) == expected
     path.write_bytes(damage(path.read_bytes()))
     words = f"model.safetensors: damaged .*expected {expected[:12]} as stage train wrote it"
-    with pytest.raises(UserError, match=f"{words}.*delete it and run snakemake again"):
+    with pytest.raises(
+        UserError, match=f"{words}.*delete it and run `snakemake .*model.safetensors`"
+    ):
         verify(path)
 
 

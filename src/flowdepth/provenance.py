@@ -21,7 +21,6 @@ from flowdepth.files import digest, write_text
 from flowdepth.stamps import stamp
 
 SUFFIX = ".provenance.json"
-REDO = "delete it and run snakemake again"
 
 
 class Job:
@@ -93,7 +92,9 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: missing; run snakemake to make it") from None
     except (ValueError, KeyError, TypeError):
         pass
-    raise UserError(f"{path}: damaged, its contents do not have the sum it gives itself; {REDO}")
+    raise UserError(
+        f"{path}: damaged, its contents do not have the sum it gives itself; {_redo(path)}"
+    )
 
 
 def verify(path: Path) -> str:
@@ -114,7 +115,7 @@ def verify(path: Path) -> str:
         size = path.stat().st_size
         raise UserError(
             f"{path}: damaged or another file: found {size} bytes of SHA-256 sum {found[:12]}, "
-            f"expected {expected[:12]} as stage {facts['stage']} wrote it ({record}); {REDO}"
+            f"expected {expected[:12]} as stage {facts['stage']} wrote it ({record}); {_redo(path)}"
         )
     return found
 
@@ -152,7 +153,9 @@ def _written_by(path: Path) -> tuple[Path, dict[str, Any]]:
             facts = read(record)
             if _relative(path, record) in facts["outputs"]:
                 return record, facts
-    raise UserError(f"{path}: no *{SUFFIX} beside it or above says what it should be; {REDO}")
+    raise UserError(
+        f"{path}: no *{SUFFIX} beside it or above says what it should be; {_redo(path)}"
+    )
 
 
 def _check_depth(path: Path, facts: dict[str, Any]) -> None:
@@ -162,6 +165,10 @@ def _check_depth(path: Path, facts: dict[str, Any]) -> None:
             f"{path}: found results of K = {facts['depth']}, expected K = {folder[1]} in folder "
             f"{path.parent.parent}; delete that folder and run snakemake again"
         )
+
+
+def _redo(path: Path) -> str:
+    return f"delete it and run `snakemake {path}`, which makes it again"
 
 
 def _rendered(facts: dict[str, Any]) -> str:

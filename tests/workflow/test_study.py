@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from checkout import Checkout
+from checkout import QUICK, Checkout
 
-QUICK = ("--configfile", "studies/quick.yaml")
 END = {
     "summarise all depths and seeds",
     "draw the figures",

@@ -1,0 +1,40 @@
+"""Ways in which a file can be damaged, and what a study is worth afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def flip(content: bytes) -> bytes:
+    """Return the content with one bit of its middle byte flipped."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": lambda content: content[:-1],
+    "flipped": flip,
+    "emptied": lambda content: b"",
+}
+
+
+def swap(first: Path, second: Path) -> None:
+    """Exchange the contents of two files, which get new modification times."""
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+
+
+def unnoticed(path: Path, content: bytes) -> None:
+    """Replace the content of a file and keep its modification time."""
+    times = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def contents(results: Path) -> dict[Path, bytes]:
+    """Return the content of every file of a study but logs."""
+    files = (path for path in results.rglob("*") if path.is_file() and "logs" not in path.parts)
+    return {path: path.read_bytes() for path in files}
