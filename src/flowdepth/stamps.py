@@ -13,12 +13,19 @@ from pathlib import Path
 
 import grimp
 
+_PACKAGE = Path(__file__).parent
 
-def stamp(stage: str) -> str:
-    """Return ``module@hash`` of each module of this package that the stage imports, itself too."""
+
+def stamp(stage: str, *files: str) -> str:
+    """Return ``module@hash`` of each module of this package that the stage imports, itself too.
+
+    ``files``, relative to the package, are what it reads beside them.
+    """
     module = f"flowdepth.stages.{stage}"
     used = {module} | _imports().find_upstream_modules(module)
-    return " ".join(f"{name}@{_digest(name)}" for name in sorted(used))
+    stamps = [f"{name}@{_digest(name)}" for name in sorted(used)]
+    stamps += [f"{name}@{_hash((_PACKAGE / name).read_bytes())}" for name in files]
+    return " ".join(stamps)
 
 
 @cache
@@ -41,7 +48,11 @@ def digest(source: str) -> str:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             del body[0]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12]
+    return _hash(ast.dump(tree).encode())
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _is_docstring(node: ast.AST) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -48,10 +47,6 @@ def test_logs_are_empty(finished: Checkout) -> None:
     assert not silent
 
 
-def test_finished_study_runs_again(finished: Checkout) -> None:
-    assert finished.jobs(*QUICK) == set()
-
-
 def test_full_study_leaves_jobs_out(fresh: Checkout) -> None:
     expected = {"prepare digits"} | END | cell(0) | cell(2)
     assert fresh.jobs(*QUICK) == expected
@@ -85,30 +80,6 @@ def test_redrawing_trains_or_evaluates(finished: Checkout) -> None:
 def test_slurm_profile_plans_another_study(fresh: Checkout) -> None:
     profile = ("--profile", "profiles/slurm")
     assert fresh.jobs(*profile, *QUICK) == {"prepare digits"} | END | cell(0) | cell(2)
-
-
-def test_new_depth_recomputes_old_ones(finished: Checkout) -> None:
-    assert finished.jobs(*QUICK, "--config", "depths=[0, 2, 5]") == cell(5) | END
-
-
-def test_new_pack_recomputes_old_ones(finished: Checkout) -> None:
-    grid = ("--config", "seeds=[0, 1, 2, 3]", "seeds_per_job=2")
-    assert finished.jobs(*QUICK, *grid) == cell(0, "2+3") | cell(2, "2+3") | END
-
-
-def test_evaluation_setting_retrains(finished: Checkout) -> None:
-    jobs = finished.jobs(*QUICK, "--config", "evaluate={samples: 70}")
-    assert {job for job in jobs if "K =" in job} == {
-        f"evaluate K = {depth}, seeds 0+1" for depth in (0, 2)
-    }
-
-
-def test_order_of_keys_reruns_something(finished: Checkout, tmp_path: Path) -> None:
-    text = (finished.folder / "studies" / "quick.yaml").read_text()
-    blocks = re.split(r"\n(?=\w)", text)
-    swapped = tmp_path / "swapped.yaml"
-    swapped.write_text("\n".join([*blocks[::-1]]))
-    assert finished.jobs("--configfile", str(swapped)) == set()
 
 
 WRONG = {
