@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -29,9 +31,16 @@ def test_jobs_share_a_gpu_but_under_slurm(monkeypatch: pytest.MonkeyPatch) -> No
     assert chosen == [1, 0]
 
 
-def test_results_may_differ_between_runs() -> None:
+def test_results_may_differ_between_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.benchmark = True
     select("auto", 1)
     assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    assert not torch.backends.cudnn.benchmark
+    # Without it cuBLAS chooses a workspace, and with it an order of summation, as it likes.
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
 def test_job_is_told_of_another_number_of_threads() -> None:

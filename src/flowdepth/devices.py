@@ -25,6 +25,7 @@ def select(name: str, threads: int) -> torch.device:
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
     torch.set_num_threads(threads)
     _keep_freed_memory()
     if name == "auto":
