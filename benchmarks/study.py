@@ -59,7 +59,9 @@ def measure(quick: bool) -> Iterator[dict[str, Any]]:
 def _stages(folder: Path, notes: Path) -> Iterator[dict[str, Any]]:
     costs, inside = defaultdict(list), defaultdict(list)
     for path in folder.glob("results/*/K*/*/*.provenance.json"):
-        costs[path.name.removesuffix(".provenance.json")].append(json.loads(path.read_text())["seconds"])
+        costs[path.name.removesuffix(".provenance.json")].append(
+            json.loads(path.read_text())["seconds"]
+        )
     for path in notes.iterdir():
         inside[path.name.split("-")[0]].append(float(path.read_text()))
     for stage, taken in costs.items():

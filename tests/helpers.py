@@ -15,8 +15,8 @@ from flowdepth.datasets import prepare
 from flowdepth.errors import UserError
 from flowdepth.provenance import SUFFIX, Job
 from flowdepth.replicas import build
-from flowdepth.resume import Sidecar, State
 from flowdepth.results import PACK_FILES
+from flowdepth.resume import Sidecar, State
 from flowdepth.vae import PlanarVAE
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from damage import DAMAGE
+from damage import DAMAGE, swap
 from flowdepth import provenance
 from flowdepth.errors import UserError
 from flowdepth.provenance import SUFFIX, read, verify, verify_changed
@@ -59,7 +60,7 @@ def test_some_byte_of_the_provenance_is_not_covered_by_its_sum(pack: Path) -> No
 def test_pack_of_another_depth_is_taken_for_this_one(pack: Path) -> None:
     pack.parent.rename(pack.parent.with_name("K4"))
     path = pack.parent.with_name("K4") / pack.name / "history.csv"
-    with pytest.raises(UserError, match=r"history.csv: found results of K = 2, expected K = 4"):
+    with pytest.raises(UserError, match=r"history.csv: found results of K = 2 .*, expected K = 4"):
         verify(path)
 
 
@@ -98,16 +99,31 @@ def test_file_is_looked_for_beside_itself_only(tmp_path: Path) -> None:
     assert verify(figure)
 
 
-def test_file_damaged_later_is_noticed_after_what_depends_on_it_was_cleared(
-    pack: Path, tmp_path: Path
+def set_time(path: Path, seconds: float) -> None:
+    os.utime(path, (seconds, seconds))
+
+
+@pytest.mark.parametrize("seconds", [1e9, 3e9])
+def test_changed_file_is_noticed_after_what_depends_on_it_was_cleared(
+    pack: Path, tmp_path: Path, seconds: float
 ) -> None:
     path = pack / "model.safetensors"
-    later = (pack / f"train{SUFFIX}").stat().st_mtime + 1
-    os.utime(path, (later, later))
+    set_time(path, seconds)
     verify_changed(tmp_path)
     path.write_bytes(path.read_bytes()[:-1])
-    os.utime(path, (later, later))
+    set_time(path, seconds)
     with pytest.raises(UserError, match=r"model.safetensors: damaged"):
         verify_changed(tmp_path)
     path.unlink()
     verify_changed(tmp_path)
+
+
+def test_provenances_of_two_packs_are_swapped_silently(pack: Path, tmp_path: Path) -> None:
+    other = pack.with_name("seeds2+3")
+    shutil.copytree(pack, other)
+    (other / "history.csv").write_text("seed,epoch\n2,1\n")
+    leave_provenance(other, "train", ["model.safetensors", "history.csv"], depth=2, seeds=(2, 3))
+    verify_changed(tmp_path)
+    swap(pack / f"train{SUFFIX}", other / f"train{SUFFIX}")
+    with pytest.raises(UserError, match=r"history.csv: damaged .*seeds0\+1/train.provenance.json"):
+        verify_changed(tmp_path)

@@ -27,10 +27,8 @@ def read_jobs(study: Study, packs: Sequence[Path]) -> dict[Path, dict[str, Any]]
     UserError
         If one is missing or damaged.
     """
-    wanted = {"train": True, "evaluate": True, "exact": study.evaluate.exact}
-    stages = [
-        stage for stage, is_wanted in {**wanted, "gaps": study.gaps.images}.items() if is_wanted
-    ]
+    optional = {"exact": study.evaluate.exact, "gaps": study.gaps.images > 0}
+    stages = ["train", "evaluate", *(stage for stage, asked in optional.items() if asked)]
     paths = [pack / f"{stage}{provenance.SUFFIX}" for stage in stages for pack in packs]
     return {path: provenance.read(path) for path in paths}
 
@@ -41,11 +39,7 @@ def differences(study: Study, prepared: Facts, jobs: Mapping[Path, Facts]) -> li
     Code, torch and kind of device are compared among the packs, settings with those of the study,
     and the images with the ones that ``prepared``, the provenance of stage prepare, wrote.
     """
-    wanted = {
-        "train": study.train_settings(),
-        "evaluate": study.evaluate,
-        "gaps": study.gaps,
-    }
+    wanted = {"train": study.train_settings(), "evaluate": study.evaluate, "gaps": study.gaps}
     lines: list[str] = []
     for stage in dict.fromkeys(job["stage"] for job in jobs.values()):
         mine = {str(path): job for path, job in jobs.items() if job["stage"] == stage}

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Job:
         self._code = {"code": stamp(stage), "git": git()}
 
     def write(
-        self, path: Path, outputs: Iterable[Path], earlier: float = 0.0, **used: object
+        self, path: Path, outputs: Sequence[Path], earlier: float = 0.0, **used: object
     ) -> None:
         """Write the JSON to ``path``, paths relative to its folder.
 
@@ -70,6 +70,7 @@ class Job:
             **used,
             "inputs": {_relative(file, path): found for file, found in self._inputs.items()},
             "outputs": {_relative(file, path): digest(file) for file in outputs},
+            "modified": {_relative(file, path): file.stat().st_mtime_ns for file in outputs},
         }
         write_text(path, _rendered(facts))
 
@@ -109,7 +110,7 @@ def verify(path: Path) -> str:
     if not path.exists():
         raise UserError(f"{path}: missing; run snakemake to make it")
     record, facts = _written_by(path)
-    _check_depth(path, facts)
+    _check_depth(path, record, facts)
     found, expected = digest(path), facts["outputs"][_relative(path, record)]
     if found != expected:
         size = path.stat().st_size
@@ -122,12 +123,12 @@ def verify(path: Path) -> str:
 
 def verify_outputs(record: Path) -> None:
     """Verify every file that the job wrote of which ``record`` is the provenance."""
-    for path in _outputs(record):
-        verify(path)
+    for name in read(record)["outputs"]:
+        verify(_place(record, name))
 
 
 def verify_changed(folder: Path) -> None:
-    """Verify every file under ``folder`` that was touched after the job that wrote it.
+    """Verify every file under ``folder`` with another time than the job that wrote it recorded.
 
     Snakemake clears the outputs of what it is to run again: a damaged input has to be found before.
 
@@ -137,14 +138,14 @@ def verify_changed(folder: Path) -> None:
         If such a file, or a provenance, is not as it was written.
     """
     for record in sorted(folder.rglob(f"*{SUFFIX}")):
-        finished = record.stat().st_mtime_ns
-        for path in _outputs(record):
-            if path.exists() and path.stat().st_mtime_ns > finished:
+        for name, modified in read(record)["modified"].items():
+            path = _place(record, name)
+            if path.exists() and path.stat().st_mtime_ns != modified:
                 verify(path)
 
 
-def _outputs(record: Path) -> list[Path]:
-    return [Path(os.path.normpath(record.parent / name)) for name in read(record)["outputs"]]
+def _place(record: Path, name: str) -> Path:
+    return Path(os.path.normpath(record.parent / name))
 
 
 def _written_by(path: Path) -> tuple[Path, dict[str, Any]]:
@@ -158,12 +159,12 @@ def _written_by(path: Path) -> tuple[Path, dict[str, Any]]:
     )
 
 
-def _check_depth(path: Path, facts: dict[str, Any]) -> None:
+def _check_depth(path: Path, record: Path, facts: dict[str, Any]) -> None:
     folder = re.fullmatch(r"K(\d+)", path.parent.parent.name)
     if folder and "depth" in facts and int(folder[1]) != facts["depth"]:
         raise UserError(
-            f"{path}: found results of K = {facts['depth']}, expected K = {folder[1]} in folder "
-            f"{path.parent.parent}; delete that folder and run snakemake again"
+            f"{path}: found results of K = {facts['depth']} ({record}), expected K = {folder[1]}; "
+            f"delete {path.parent} and run snakemake again"
         )
 
 
