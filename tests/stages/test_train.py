@@ -90,7 +90,7 @@ def test_killed_training_leaves_other_bytes(
     assert "epoch 2" not in done
     for name in ("model.safetensors", "history.csv"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    outputs = {"model.safetensors", "history.csv", "cost.json"}
+    outputs = {"model.safetensors", "history.csv", "train.provenance.json"}
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == outputs
 
 
