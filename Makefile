@@ -5,7 +5,11 @@ BENCH := benchmarks/.venv/bin/python -W ignore -m
 # QUICK=--quick runs in a minute, to see the benchmark work.
 QUICK ?=
 
-.PHONY: study test faults lint benchmark benchmark-study clean
+# A pretended cluster's folder; short, because a socket's path may have only 108 characters.
+SLURM ?= /tmp/flowdepth-slurm-$(shell id -un)
+SLURM_TESTS ?= slurm
+
+.PHONY: study test faults test-slurm slurm-up slurm-down lint benchmark benchmark-study clean
 
 study: .venv/installed
 	$(BIN)/snakemake
@@ -15,6 +19,15 @@ test: .venv/installed
 
 faults: .venv/installed
 	$(BIN)/pytest -m faults
+
+test-slurm: .venv/installed
+	$(BIN)/pytest tests/slurm -v -m '$(SLURM_TESTS)'
+
+slurm-up: .venv/installed
+	@$(BIN)/python tests/slurm/cluster.py up $(SLURM)
+
+slurm-down: .venv/installed
+	$(BIN)/python tests/slurm/cluster.py down $(SLURM)
 
 lint: .venv/installed
 	$(BIN)/ruff check
