@@ -142,6 +142,16 @@ def training_images(dataset: Dataset) -> int:
     return split_sizes(dataset).train
 
 
+def pixels(dataset: Dataset) -> int:
+    """Return the number of pixels of an image; raises as `split_sizes` does."""
+    if dataset.name == "npz":
+        headers = npz_headers(Path(dataset.root))
+        _, height, width = headers["images" if "images" in headers else "train"].shape
+        return height * width
+    facts = KNOWN[dataset.name]
+    return facts.height * facts.width
+
+
 def sizes_by_share(images: int, dataset: Dataset) -> Sizes:
     """Return the sizes of the splits of ``images`` images that come without a split."""
     validation, test = share_of(images, dataset.validation), share_of(images, dataset.test)

@@ -19,8 +19,8 @@ rule evaluate:
     resources:
         device=study.device,
         gpu=GPUS_PER_JOB,
-        mem_mb=4000,
-        runtime="12h",
+        mem_mb=asks("evaluate", "mem_mb"),
+        runtime=asks("evaluate", "runtime"),
     params:
         code=stamp("evaluate"),
         trained=train_settings,

@@ -18,8 +18,8 @@ rule exact:
     resources:
         device=study.device,
         gpu=GPUS_PER_JOB,
-        mem_mb=4000,
-        runtime="12h",
+        mem_mb=asks("exact", "mem_mb"),
+        runtime=asks("exact", "runtime"),
     params:
         code=stamp("exact"),
         trained=train_settings,

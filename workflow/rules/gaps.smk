@@ -16,8 +16,8 @@ rule gaps:
     resources:
         device=study.device,
         gpu=GPUS_PER_JOB,
-        mem_mb=4000,
-        runtime="12h",
+        mem_mb=asks("gaps", "mem_mb"),
+        runtime=asks("gaps", "runtime"),
     params:
         code=stamp("gaps"),
         trained=train_settings,

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from flowdepth import catalogue, provenance
 from flowdepth.config import read_study
+from flowdepth.demand import demand
 from flowdepth.errors import UserError
 from flowdepth.machine import gpus
 from flowdepth.stamps import stamp
@@ -63,6 +64,16 @@ def depth_metrics(depth):
 
 def pack_seeds(wildcards):
     return PACKS[wildcards.pack]
+
+
+def asks(stage, resource):
+    """What a stage asks a cluster for at one depth and pack: more with every attempt."""
+
+    def at_attempt(wildcards, attempt):
+        first = demand(stage, study, int(wildcards.depth), len(PACKS[wildcards.pack]))
+        return attempt * getattr(first, resource)
+
+    return at_attempt
 
 
 def figure(name, category):

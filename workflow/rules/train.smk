@@ -16,8 +16,8 @@ rule train:
     resources:
         device=study.device,
         gpu=GPUS_PER_JOB,
-        mem_mb=4000,
-        runtime="12h",
+        mem_mb=asks("train", "mem_mb"),
+        runtime=asks("train", "runtime"),
     params:
         code=stamp("train"),
         settings=train_settings,
