@@ -28,7 +28,7 @@ _COPIES = 8
 _STATES = 6
 _FLOAT = 4
 # Images validated at once; rows of the decoder at once; points of the quadrature.
-_VALIDATED, _ROWS, _POINTS = 1000, 4096, 2**16
+_VALIDATED, _ROWS, _POINTS = 1000, 4096, 2**20
 _GAP_SAMPLES_PER_STEP = 4
 
 

@@ -106,3 +106,12 @@ def test_wrong_configuration_starts_or_is_explained_badly(
     assert output.count(words) == 1
     assert "Traceback" not in output
     assert not (fresh.folder / "results").exists()
+
+
+def test_job_meets_code_it_was_not_submitted_with(
+    fresh: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWDEPTH_CODE", "0123abcd")
+    refused = fresh.snakemake(*QUICK, "--dry-run")
+    assert refused.returncode == 1
+    assert "the code has changed since this job was submitted" in refused.stdout + refused.stderr
