@@ -129,6 +129,8 @@ class Cluster:
     def _write_files(self) -> None:
         for name in ("etc", "run", "log", "state", "spool", "bin"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        # munged insists that everybody reaches its socket.
+        self.folder.chmod(0o711)
         key = self.folder / "etc" / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(os.urandom(1024))

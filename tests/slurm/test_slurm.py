@@ -1,0 +1,139 @@
+"""The quick study on a live SLURM cluster, undisturbed and disturbed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Study, wait
+
+pytestmark = pytest.mark.slurm
+
+Make = Callable[..., Study]
+Numbers = Callable[[Study], dict[str, bytes]]
+
+# One training of about half a minute, so that it can be hit.
+LONGER = ("depths=[2]", "training={epochs: 600}")
+TRAINED = r"^training K = 2"
+PARTITIONS = """
+partitions:
+  main: {max_runtime: 1d, max_mem_mb: 16000, max_threads: 8, max_gpu: 0}
+  gpu: {max_runtime: 1d, max_mem_mb: 16000, max_threads: 8, max_gpu: 2}
+"""
+
+
+def test_cluster_computes_other_numbers(study: Make, undisturbed: Numbers) -> None:
+    quick = study("seeds=[0, 1]")
+    quick.finish(quick.submit())
+    assert (quick.results / "report.html").exists()
+    assert quick.numbers() == undisturbed(quick)
+    assert quick.times(r"^training K =") == 2
+    assert not quick.times(r"^reading digits")
+
+
+def test_gpu_job_misses_its_partition_or_device(study: Make, tmp_path: Path) -> None:
+    quick = study("depths=[0, 2]", "training={epochs: 600}", "device=cpu")
+    (tmp_path / "partitions.yaml").write_text(PARTITIONS)
+    partitions = {"SNAKEMAKE_SLURM_PARTITIONS": str(tmp_path / "partitions.yaml")}
+    main = quick.submit("--set-resources", "train:gpu=1", **partitions)
+    running = ("--states=RUNNING", "--partition=gpu")
+    wait("two GPU jobs at once", lambda: len(quick.queue("%k", *running)) == 2)
+    wait("both trainings", lambda: len(_devices(quick.folder)) == 2)
+    assert sorted(_devices(quick.folder)) == ["0", "1"]
+    main.send_signal(signal.SIGINT)
+    main.wait()
+
+
+def _devices(folder: Path) -> list[str]:
+    """Return CUDA_VISIBLE_DEVICES of the trainings that run in ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve() != folder:
+                continue
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            variables = (process / "environ").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if words[1:3] == [b"-m", b"flowdepth.stages.train"]:
+            found += [v.partition("=")[2] for v in variables if v.startswith("CUDA_VISIBLE_DEV")]
+    return found
+
+
+def test_cancelled_training_is_not_tried_again_with_more(study: Make, undisturbed: Numbers) -> None:
+    longer = study(*LONGER)
+    main = longer.submit()
+    first = longer.wait_for_epoch(100)
+    limits = longer.queue("%l %m", f"--jobs={first}")
+    longer.cluster.command("scancel", first)
+    wait("a second attempt", lambda: longer.job("train") not in ("", first))
+    assert longer.queue("%l %m", f"--jobs={longer.job('train')}") != limits
+    longer.finish(main)
+    assert longer.numbers() == undisturbed(longer)
+    assert longer.times(TRAINED) == 2
+
+
+def test_node_down_ends_the_study(study: Make, undisturbed: Numbers) -> None:
+    longer = study(*LONGER)
+    main = longer.submit()
+    job = longer.wait_for_epoch(100)
+    node = ("scontrol", "update", "nodename=node1")
+    longer.cluster.command(*node, "state=down", "reason=test")
+    wait("the job to wait", lambda: longer.queue("%i", "--states=PENDING") == [job])
+    longer.cluster.command(*node, "state=resume")
+    longer.finish(main)
+    assert "Restarts=1" in longer.cluster.command("scontrol", "show", "job", job)
+    assert longer.numbers() == undisturbed(longer)
+
+
+def test_controller_away_for_15_seconds_repeats_work(study: Make, undisturbed: Numbers) -> None:
+    longer = study(*LONGER)
+    main = longer.submit()
+    longer.wait_for_epoch(100)
+    longer.cluster.stop_controller()
+    time.sleep(15)
+    longer.cluster.start_controller()
+    longer.finish(main)
+    assert longer.numbers() == undisturbed(longer)
+    assert longer.times(TRAINED) == 1
+
+
+def test_interrupt_leaves_jobs_or_repeats_finished_work(study: Make, undisturbed: Numbers) -> None:
+    longer = study("depths=[0, 2]", LONGER[1])
+    main = longer.submit("K0")
+    longer.finish(main)
+    main = longer.submit()
+    longer.wait_for_epoch(100)
+    main.send_signal(signal.SIGINT)
+    main.wait()
+    wait("an empty queue", lambda: not longer.queue())
+    longer.finish(longer.submit())
+    assert longer.numbers() == undisturbed(longer)
+    assert longer.times(r"^training K = 0") == 1
+
+
+def test_killed_main_process_leads_to_jobs_submitted_twice(
+    study: Make, undisturbed: Numbers
+) -> None:
+    longer = study(*LONGER)
+    main = longer.submit()
+    job = longer.wait_for_epoch(100)
+    main.kill()
+    main.wait()
+    longer.unlock()
+    again = longer.submit()
+    again.wait()
+    assert again.returncode != 0
+    told = longer.main_log()
+    assert "study quick is in the queue already (jobs: 1)" in told
+    assert f"\n  scancel {job}\n" in told
+    assert "Traceback" not in told
+    assert longer.queue() == [job]
+    wait("the job's own end", lambda: not longer.queue())
+    longer.finish(longer.submit())
+    assert longer.numbers() == undisturbed(longer)
+    assert longer.times(TRAINED) == 1
