@@ -21,7 +21,7 @@ faults: .venv/installed
 	$(BIN)/pytest -m faults
 
 test-slurm: .venv/installed
-	$(BIN)/pytest tests/slurm -v -m '$(SLURM_TESTS)'
+	$(BIN)/pytest tests/slurm -v -rs -m '$(SLURM_TESTS)'
 
 slurm-up: .venv/installed
 	@$(BIN)/python tests/slurm/cluster.py up $(SLURM)

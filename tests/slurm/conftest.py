@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -55,6 +53,7 @@ class Study:
     checkout: Checkout
     cluster: Cluster
     settings: tuple[str, ...]
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -68,13 +67,15 @@ class Study:
         """Start snakemake, which writes to main.log."""
         profile = ("--profile", "profiles/slurm", *SITE, "--configfile", "studies/quick.yaml")
         with (self.folder / "main.log").open("ab") as log:
-            return subprocess.Popen(
+            main = subprocess.Popen(
                 [sys.executable, "-m", "snakemake", *words, *profile, *self.settings],
                 cwd=self.folder,
                 env={**self.cluster.environment, **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        self.started.append(main)
+        return main
 
     def finish(self, main: subprocess.Popen[bytes]) -> None:
         """Wait for the end of a run that should do all there is to do."""
@@ -147,24 +148,13 @@ def study(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Study]]:
 
     yield make
     for each in made:
-        for process in _main_processes(each.folder):
-            os.kill(process, signal.SIGKILL)
+        for main in each.started:
+            main.kill()
+            main.wait()
         jobs = each.queue()
         if jobs:
             cluster.command("scancel", *jobs)
         wait("an empty queue", lambda each=each: not each.queue())
-
-
-def _main_processes(folder: Path) -> list[int]:
-    """Return the processes that work in ``folder``, jobs' too."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            if entry.resolve() == folder:
-                found.append(int(entry.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,7 @@ def test_controller_away_for_15_seconds_repeats_work(study: Make, undisturbed: N
     assert longer.times(TRAINED) == 1
 
 
+@pytest.mark.long
 def test_interrupt_leaves_jobs_or_repeats_finished_work(study: Make, undisturbed: Numbers) -> None:
     longer = study("depths=[0, 2]", LONGER[1])
     main = longer.submit("K0")

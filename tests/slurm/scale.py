@@ -1,0 +1,121 @@
+"""What grids of 1 000 and 10 000 cells cost before and while they run; by hand, nothing checks it.
+
+    python tests/slurm/scale.py plan        seconds and memory of Snakemake's plan, by pack size
+    python tests/slurm/scale.py lengths     measures the digits' jobs, by depth and pack size
+    python tests/slurm/scale.py simulate    hours on 8, 64 and 512 GPUs with jobs of these lengths
+
+Lengths are those of one CPU thread with the default study's settings and a tenth of its epochs,
+times ten; evaluation's are measured whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DEPTHS = (0, 1, 2, 4, 8, 16, 32)
+PACKS = (1, 5, 20)
+# Seeds at each of ten depths.
+GRIDS = {1_000: 100, 10_000: 1_000}
+# Start of a job's two Snakemakes and of torch, as seen on the cluster of the tests.
+START_SECONDS = 15
+LENGTHS = Path(tempfile.gettempdir()) / "flowdepth-lengths.json"
+
+
+def plan(seeds: int, pack: int) -> None:
+    """Print the jobs of a grid, and what a dry run under the SLURM profile takes."""
+    grid = (f"depths={list(range(10))}", f"seeds={list(range(seeds))}", f"seeds_per_job={pack}")
+    words = ["--profile", "profiles/slurm", "--dry-run", "--quiet", "rules", "--config", *grid]
+    start = time.perf_counter()
+    done = _snakemake(ROOT, *words, "name=scale", "gaps={images: 0}")
+    seconds = time.perf_counter() - start
+    jobs = re.search(r"^total +(\d+)", done, re.MULTILINE)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"{10 * seeds} cells, packs of {pack}: {jobs[1]} jobs, {seconds:.0f} s, {peak:.0f} MB")
+
+
+def lengths() -> None:
+    """Measure a training and an evaluation at every depth and pack size; write their seconds."""
+    found = {}
+    for pack in PACKS:
+        with tempfile.TemporaryDirectory() as folder:
+            for part in ("Snakefile", "config.yaml", "workflow", "profiles"):
+                (Path(folder) / part).symlink_to(ROOT / part)
+            grid = (f"depths={list(DEPTHS)}", f"seeds={list(range(pack))}", f"seeds_per_job={pack}")
+            short = ("training={epochs: 15}", "gaps={images: 0}", "device=cpu")
+            _snakemake(
+                Path(folder),
+                "summarise",
+                "--cores",
+                "1",
+                "--quiet",
+                "all",
+                "--config",
+                *grid,
+                *short,
+            )
+            for path in sorted(Path(folder).rglob("*_cost.json")):
+                depth, stage = path.parts[-3][1:], path.name.split("_")[0]
+                seconds = json.loads(path.read_text())["seconds"]
+                found[f"{stage} {depth} {pack}"] = 10 * seconds if stage == "train" else seconds
+    LENGTHS.write_text(json.dumps(found, indent=2))
+
+
+def simulate(seeds: int, pack: int) -> None:
+    """Print a grid's wall time with every job given to the GPU that is free first, longest first.
+
+    Its depths are the default study's in turn, ten of them; a cell's two jobs follow each other.
+    """
+    measured = json.loads(LENGTHS.read_text())
+    depths = [DEPTHS[number % len(DEPTHS)] for number in range(10)]
+    chains = sorted(
+        (
+            sum(START_SECONDS + measured[f"{stage} {k} {pack}"] for stage in ("train", "evaluate"))
+            for k in depths
+            for _ in range(seeds // pack)
+        ),
+        reverse=True,
+    )
+    hours = []
+    for gpus in (8, 64, 512):
+        free = [0.0] * gpus
+        for seconds in chains:
+            heapq.heapreplace(free, free[0] + seconds)
+        hours.append(f"{max(free) / 3600:.2f} h on {gpus}")
+    print(f"{10 * seeds} cells, packs of {pack}: {sum(chains) / 3600:.1f} h in all, {hours}")
+
+
+def _snakemake(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *words], cwd=folder, capture_output=True, text=True
+    )
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return done.stdout + done.stderr
+
+
+def main() -> None:
+    """Read the command line, and measure or simulate."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=["plan", "lengths", "simulate"])
+    action = parser.parse_args().action
+    if action == "lengths":
+        lengths()
+        return
+    for seeds in GRIDS.values():
+        # The largest plan last: memory is told as the peak so far.
+        for pack in reversed(PACKS):
+            plan(seeds, pack) if action == "plan" else simulate(seeds, pack)
+
+
+if __name__ == "__main__":
+    main()
