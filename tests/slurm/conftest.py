@@ -35,11 +35,11 @@ NUMBERS = (
     "convergence.csv",
     "figures/*.svg",
 )
-PATIENCE = 240
+PATIENCE = 600
 
 
 def wait(what: str, happened: Callable[[], object]) -> None:
-    """Return once ``happened``; the study is given up after minutes."""
+    """Return once ``happened``; given up after ten minutes."""
     end = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < end, f"waited for {what}, in vain"
