@@ -4,8 +4,8 @@
     python tests/slurm/scale.py lengths     measures the digits' jobs, by depth and pack size
     python tests/slurm/scale.py simulate    hours on 8, 64 and 512 GPUs with jobs of these lengths
 
-Lengths are those of one CPU thread with the default study's settings and a tenth of its epochs,
-times ten; evaluation's are measured whole.
+Lengths are those of one CPU thread with a tenth of the default study's epochs and samples, times
+ten, at the first and the last of its depths; between them they are taken as linear in K.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DEPTHS = (0, 1, 2, 4, 8, 16, 32)
+MEASURED_DEPTHS = (DEPTHS[0], DEPTHS[-1])
 PACKS = (1, 5, 20)
 # Seeds at each of ten depths.
 GRIDS = {1_000: 100, 10_000: 1_000}
@@ -44,14 +45,18 @@ def plan(seeds: int, pack: int) -> None:
 
 
 def lengths() -> None:
-    """Measure a training and an evaluation at every depth and pack size; write their seconds."""
+    """Measure a training and an evaluation at two depths and every pack size."""
     found = {}
     for pack in PACKS:
         with tempfile.TemporaryDirectory() as folder:
             for part in ("Snakefile", "config.yaml", "workflow", "profiles"):
                 (Path(folder) / part).symlink_to(ROOT / part)
-            grid = (f"depths={list(DEPTHS)}", f"seeds={list(range(pack))}", f"seeds_per_job={pack}")
-            short = ("training={epochs: 15}", "gaps={images: 0}", "device=cpu")
+            grid = (
+                f"depths={list(MEASURED_DEPTHS)}",
+                f"seeds={list(range(pack))}",
+                f"seeds_per_job={pack}",
+            )
+            short = ("training={epochs: 15}", "evaluate={samples: 500}", "device=cpu")
             _snakemake(
                 Path(folder),
                 "summarise",
@@ -65,9 +70,18 @@ def lengths() -> None:
             )
             for path in sorted(Path(folder).rglob("*_cost.json")):
                 depth, stage = path.parts[-3][1:], path.name.split("_")[0]
-                seconds = json.loads(path.read_text())["seconds"]
-                found[f"{stage} {depth} {pack}"] = 10 * seconds if stage == "train" else seconds
+                found[f"{stage} {depth} {pack}"] = 10 * json.loads(path.read_text())["seconds"]
     LENGTHS.write_text(json.dumps(found, indent=2))
+
+
+def chain(measured: dict[str, float], depth: int, pack: int) -> float:
+    """Return the seconds of a cell's training and evaluation, one after the other."""
+    first, last = MEASURED_DEPTHS
+    ends = [
+        sum(START_SECONDS + measured[f"{stage} {end} {pack}"] for stage in ("train", "evaluate"))
+        for end in MEASURED_DEPTHS
+    ]
+    return ends[0] + (ends[1] - ends[0]) * (depth - first) / (last - first)
 
 
 def simulate(seeds: int, pack: int) -> None:
@@ -78,12 +92,7 @@ def simulate(seeds: int, pack: int) -> None:
     measured = json.loads(LENGTHS.read_text())
     depths = [DEPTHS[number % len(DEPTHS)] for number in range(10)]
     chains = sorted(
-        (
-            sum(START_SECONDS + measured[f"{stage} {k} {pack}"] for stage in ("train", "evaluate"))
-            for k in depths
-            for _ in range(seeds // pack)
-        ),
-        reverse=True,
+        (chain(measured, k, pack) for k in depths for _ in range(seeds // pack)), reverse=True
     )
     hours = []
     for gpus in (8, 64, 512):
