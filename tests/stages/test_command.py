@@ -61,6 +61,15 @@ def test_requeued_job_exits_by_itself(tmp_path: Path) -> None:
     assert stage.returncode == -signal.SIGKILL
 
 
+def test_closed_log_keeps_a_job_from_being_requeued(tmp_path: Path) -> None:
+    environment = job(tmp_path, 0)
+    (tmp_path / "scontrol").write_text(f"#!/bin/sh\necho $@ > {tmp_path}/asked\nexit 1\n")
+    with started(**environment) as stage:
+        assert stage.stdout is not None
+        stage.stdout.close()
+    assert (tmp_path / "asked").read_text() == "requeue 77\n"
+
+
 def test_job_that_cannot_be_requeued_waits_for_ever(tmp_path: Path) -> None:
     with started(**job(tmp_path, 1)) as stage:
         pass

@@ -46,8 +46,8 @@ def _open_log() -> None:
 
 
 def _leave(message: str) -> None:
-    with suppress(OSError):  # whoever reads the log may have been told to stop as well
-        print(message, flush=True)
+    _say(message)
+    with suppress(OSError):  # no scontrol here
         _requeue()
     # `sys.exit` would find the same log closed, and exit with another code.
     os._exit(INTERRUPTED)
@@ -56,9 +56,14 @@ def _leave(message: str) -> None:
 def _requeue() -> None:
     job = os.environ.get("SLURM_JOB_ID")
     if job and os.environ.get("FLOWDEPTH_REQUEUE"):
-        print(f"asking SLURM to requeue job {job}", flush=True)
+        _say(f"asking SLURM to requeue job {job}")
         if subprocess.run(["scontrol", "requeue", job]).returncode == 0:
             time.sleep(_SECONDS_TO_THE_END)
+
+
+def _say(message: str) -> None:
+    with suppress(OSError):  # whoever reads the log may have been told to stop as well
+        print(message, flush=True)
 
 
 def add_pack(parser: argparse.ArgumentParser) -> None:
