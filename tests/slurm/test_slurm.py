@@ -19,6 +19,7 @@ Numbers = Callable[[Study], dict[str, bytes]]
 # One training of about half a minute, so that it can be hit.
 LONGER = ("depths=[2]", "training={epochs: 600}")
 TRAINED = r"^training K = 2"
+RESUMED = r"going on after"
 PARTITIONS = """
 partitions:
   main: {max_runtime: 1d, max_mem_mb: 16000, max_threads: 8, max_gpu: 0}
@@ -74,7 +75,28 @@ def test_cancelled_training_is_not_tried_again_with_more(study: Make, undisturbe
     assert longer.queue("%l %m", f"--jobs={longer.job('train')}") != limits
     longer.finish(main)
     assert longer.numbers() == undisturbed(longer)
-    assert longer.times(TRAINED) == 2
+    assert longer.times(RESUMED) == 1
+
+
+@pytest.mark.long
+def test_time_limit_shorter_than_training_never_finishes(study: Make, undisturbed: Numbers) -> None:
+    longest = study("depths=[2]", "training={epochs: 3000}")
+    # As many attempts as a slow machine needs; each has a minute.
+    longest.finish(longest.submit("--retries", "20", "--set-resources", "train:runtime=1"))
+    assert longest.numbers() == undisturbed(longest)
+    assert longest.times(RESUMED) >= 1
+
+
+def test_requeued_training_uses_up_an_attempt(study: Make, undisturbed: Numbers) -> None:
+    longer = study(*LONGER)
+    extra = "train:slurm_extra='--requeue --open-mode=append'"
+    main = longer.submit("--retries", "0", "--set-resources", extra, FLOWDEPTH_REQUEUE="1")
+    job = longer.wait_for_epoch(100)
+    longer.cluster.command("scancel", "--signal=TERM", job)
+    longer.finish(main)
+    assert "Restarts=1" in longer.cluster.command("scontrol", "show", "job", job)
+    assert longer.numbers() == undisturbed(longer)
+    assert longer.times(RESUMED) == 1
 
 
 def test_node_down_ends_the_study(study: Make, undisturbed: Numbers) -> None:
