@@ -43,6 +43,14 @@ def test_two_jobs_get_one_gpu(tmp_path: Path) -> None:
     job.communicate()
 
 
+def test_gpus_of_two_allocations_are_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for allocation in ("7", "8"):
+        monkeypatch.setenv("SLURM_JOB_ID", allocation)
+        assert claim(["0"], tmp_path, pytest.fail) == 0
+
+
 def test_dead_job_keeps_its_gpu(tmp_path: Path) -> None:
     job, _ = holder(tmp_path, "0")
 

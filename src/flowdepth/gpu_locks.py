@@ -25,12 +25,14 @@ def visible(count: int) -> list[str]:
 def claim(names: Sequence[str], folder: Path = _FOLDER, log: Callable[[str], None] = print) -> int:
     """Return the place in ``names`` of a GPU that no other job of this user's has, now locked.
 
-    Waits until there is one.
+    Waits until there is one. In an allocation of SLURM the names are its own: on one node, several
+    allocations may each call a GPU of theirs 0.
     """
+    owner = f"{os.getuid()}-{os.environ.get('SLURM_JOB_ID', 'local')}"
     waiting = False
     while True:
         for index, name in enumerate(names):
-            if _lock(folder / f"flowdepth-{os.getuid()}-gpu{name}.lock"):
+            if _lock(folder / f"flowdepth-{owner}-gpu{name}.lock"):
                 return index
         if not waiting:
             log(f"waiting for one of {len(names)} GPUs: other jobs have them all")
