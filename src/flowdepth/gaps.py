@@ -20,6 +20,7 @@ from torch import Tensor
 from flowdepth.config import Gaps
 from flowdepth.flows import PlanarParameters
 from flowdepth.likelihood import Estimate, summarise_weights
+from flowdepth.memory import halved
 from flowdepth.objective import log_weight
 from flowdepth.path_gradient import path_derivative
 from flowdepth.resume import (
@@ -247,9 +248,12 @@ def _log_weights(
     model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark
 ) -> Tensor:
     """Return log w [R, N, S] in float64, a few samples of all images at a time."""
-    size = max(1, _ROWS // (x.shape[0] * x.shape[1]))
-    parts = []
-    for part in eps.split(size, -2):
-        bookmark.poll()
-        parts.append(log_weight(model, x, q, part).total().double())
-    return torch.cat(parts, -1)
+
+    def log_weights(rows: int) -> Tensor:
+        parts = []
+        for part in eps.split(max(1, rows // (x.shape[0] * x.shape[1])), -2):
+            bookmark.poll()
+            parts.append(log_weight(model, x, q, part).total().double())
+        return torch.cat(parts, -1)
+
+    return halved(_ROWS, log_weights)

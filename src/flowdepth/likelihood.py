@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from flowdepth.memory import halved
 from flowdepth.objective import log_weight
 from flowdepth.resume import FORGETFUL, Bookmark, State
 from flowdepth.streams import image_normals
@@ -88,12 +89,49 @@ def estimate(
     own, so that ``rows`` changes the result by rounding only. ``log`` is told the images done, and
     ``bookmark`` keeps their results.
     """
-    state = bookmark.recall() or State({"whole": {}}, {"images": 0})
-    rows = state.facts.get("rows") or rows or _affordable_rows(model, images)
-    size = max(1, rows // (samples * len(seeds)))
-    whole = {name: value.to(images.device) for name, value in state.tensors["whole"].items()}
+    results = _Results(images, bookmark, log)
     every = images.expand(len(seeds), -1, -1)
-    for start, x, q in _encoded(model, every, size, state.facts["images"]):
+    rest = partial(_estimate_rest, results, model, every, seeds, samples)
+    halved(results.rows or rows or _affordable_rows(model, images), rest)
+    return Estimate(**results.whole)
+
+
+class _Results:
+    """The estimates of the images done so far, for a bookmark to keep."""
+
+    def __init__(self, images: Tensor, bookmark: Bookmark, log: Callable[[int], None]) -> None:
+        self.images, self.bookmark, self.log = len(images), bookmark, log
+        state = bookmark.recall() or State({"whole": {}}, {"done": 0, "rows": None})
+        self.whole = {name: t.to(images.device) for name, t in state.tensors["whole"].items()}
+        self.done, self.rows = state.facts["done"], state.facts["rows"]
+
+    def add(self, part: Estimate, rows: int) -> None:
+        """Store the estimates of the next images, made with so many ``rows`` at once."""
+        end = self.done + part.log_p.shape[1]
+        # Many small tensors kept between large ones would fragment the heap by gigabytes.
+        for field in fields(Estimate):
+            value: Tensor = getattr(part, field.name)
+            if field.name not in self.whole:
+                self.whole[field.name] = value.new_empty(len(value), self.images, *value.shape[2:])
+            self.whole[field.name][:, self.done : end] = value
+        self.done, self.rows = end, rows
+        self.log(end)
+        self.bookmark.keep(self._state)
+
+    def _state(self) -> State:
+        return State({"whole": self.whole}, {"done": self.done, "rows": self.rows})
+
+
+def _estimate_rest(
+    results: _Results,
+    model: PlanarVAE,
+    images: Tensor,
+    seeds: tuple[int, ...],
+    samples: int,
+    rows: int,
+) -> None:
+    size = max(1, rows // (samples * len(seeds)))
+    for start, x, q in _encoded(model, images, size, results.done):
         eps = image_normals(
             seeds,
             "importance",
@@ -102,12 +140,8 @@ def estimate(
             dtype=x.dtype,
             device=x.device,
         )
-        part = _estimate_chunk(model, x, q, eps, max(1, rows // (x.shape[1] * len(seeds))))
-        _store(part, whole, start, len(images))
-        done = start + x.shape[1]
-        log(done)
-        bookmark.keep(partial(State, {"whole": whole}, {"images": done, "rows": rows}))
-    return Estimate(**whole)
+        at_once = max(1, rows // (x.shape[1] * len(seeds)))
+        results.add(_estimate_chunk(model, x, q, eps, at_once), rows)
 
 
 def _encoded(
@@ -122,15 +156,6 @@ def _encoded(
         for offset in range(max(0, done - first), x.shape[1], size):
             chunk = slice(offset, offset + size)
             yield first + offset, x[:, chunk], q.of(chunk)
-
-
-def _store(part: Estimate, whole: dict[str, Tensor], start: int, images: int) -> None:
-    # Many small tensors kept between large ones would fragment the heap by gigabytes.
-    for field in fields(Estimate):
-        value: Tensor = getattr(part, field.name)
-        if field.name not in whole:
-            whole[field.name] = value.new_empty(len(value), images, *value.shape[2:])
-        whole[field.name][:, start : start + value.shape[1]] = value
 
 
 def _estimate_chunk(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor, size: int) -> Estimate:

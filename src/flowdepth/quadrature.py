@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from flowdepth.errors import UserError
+from flowdepth.memory import halved
 from flowdepth.resume import FORGETFUL, Bookmark, State
 from flowdepth.vae import PlanarVAE, log_standard_normal
 
@@ -84,9 +85,14 @@ def exact_log_likelihood(
             "set evaluate.exact to false or model.latent to 2"
         )
     x = images.double().expand(model.replicas, -1, -1)
-    joint = _Joint(copy.deepcopy(model).double(), x, bookmark)
-    points, outside = _sweep(joint)
-    return _refine(joint, points, outside, tolerance, most_points)
+    exact = copy.deepcopy(model).double()
+
+    def integrate(chunk: int) -> Exact:
+        joint = _Joint(exact, x, chunk, bookmark)
+        points, outside = _sweep(joint)
+        return _refine(joint, points, outside, tolerance, most_points)
+
+    return halved(_CHUNK[x.device.type], integrate)
 
 
 @torch.no_grad()
@@ -96,16 +102,20 @@ def log_joint_grid(model: PlanarVAE, images: Tensor, axis: Tensor) -> Tensor:
     ``images`` [N, P] and ``axis`` [G] in the model's precision, on its device; ``D = 2``.
     """
     x = images.expand(model.replicas, -1, -1)
-    values = _Joint(model, x).log_prob(torch.cartesian_prod(axis, axis))
+    values = _Joint(model, x, len(axis)).log_prob(torch.cartesian_prod(axis, axis))
     return values.unflatten(-1, (len(axis), len(axis)))
 
 
 @dataclass(frozen=True)
 class _Joint:
-    """``p(x, z)`` of the images ``x`` [R, N, P] at latent points common to all of them."""
+    """``p(x, z)`` of the images ``x`` [R, N, P] at latent points common to all of them.
+
+    At most ``chunk`` points at once.
+    """
 
     model: PlanarVAE
     x: Tensor
+    chunk: int
     bookmark: Bookmark = FORGETFUL
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -115,7 +125,7 @@ class _Joint:
 
     def chunks(self, z: Tensor) -> Iterator[Tensor]:
         """Give `log_prob` at a few of the points at a time."""
-        size = max(1, min(_CHUNK[z.device.type], _NUMBERS // self.x[..., 0].numel()))
+        size = max(1, min(self.chunk, _NUMBERS // self.x[..., 0].numel()))
         for part in z.split(size):
             self.bookmark.poll()
             yield self.log_prob(part)

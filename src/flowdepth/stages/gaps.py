@@ -15,6 +15,7 @@ from flowdepth.errors import UserError
 from flowdepth.files import whole_file
 from flowdepth.gap_table import gap_summary
 from flowdepth.gaps import InferenceGap, inference_gap
+from flowdepth.memory import enough
 from flowdepth.provenance import Job
 from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.progress import Progress
@@ -48,14 +49,15 @@ def main() -> None:
     progress = Progress(settings.steps, "steps")
     read = [args.images, args.model]
     with sidecar("gaps", args.gaps, args.save_every, device, read, settings=settings) as unfinished:
-        split = inference_gap(
-            model,
-            x,
-            header.seeds,
-            settings,
-            lambda step, bound: progress(step, f"mean bound {bound:.3f} nats  "),
-            unfinished,
-        )
+        with enough(f"gaps.images = {len(x)}", "set it lower, "):
+            split = inference_gap(
+                model,
+                x,
+                header.seeds,
+                settings,
+                lambda step, bound: progress(step, f"mean bound {bound:.3f} nats  "),
+                unfinished,
+            )
         frame = per_image(split, header)
         with whole_file(args.gaps) as partial:
             frame.to_parquet(partial, index=False)

@@ -12,6 +12,7 @@ from flowdepth import checkpoint, datasets, inputs
 from flowdepth.config import TrainSettings
 from flowdepth.devices import select, used
 from flowdepth.files import whole_file
+from flowdepth.memory import enough
 from flowdepth.provenance import Job
 from flowdepth.replicas import build
 from flowdepth.resume import FORGETFUL, Bookmark
@@ -69,7 +70,9 @@ def train(
         settings.objective,
         bookmark,
     )
-    pack.run(lambda line: print(line, flush=True))
+    advice = f"set seeds_per_job to {len(seeds) // 2} or less, " if len(seeds) > 1 else ""
+    with enough(f"training {len(seeds)} seed{'s' * (len(seeds) > 1)} at K = {depth}", advice):
+        pack.run(lambda line: print(line, flush=True))
     for record in pack.records:
         print(f"seed {record.seed}: {record.message or f'best epoch {record.best_epoch}'}")
     return pack
