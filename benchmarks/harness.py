@@ -32,7 +32,7 @@ class Task(NamedTuple):
 class Amount(NamedTuple):
     """How much of it: updates of a training, images and samples of an importance sampling."""
 
-    updates: int = 25
+    updates: int = 50
     images: int = 16
     samples: int = 1000
 

@@ -14,7 +14,7 @@ from benchmarks.harness import Amount, Task, measure, process, sgemm_rate
 from benchmarks.results import NAME_HELP, write
 
 DEPTHS = (0, 4, 16, 32, 80)
-REPETITIONS = 7
+REPETITIONS = 5
 # A large product, and the first of a training batch and the last of an importance sampling.
 PRODUCTS = ((1024, 1024, 1024), (128, 784, 300), (4096, 300, 784))
 QUICK = {"depths": (0, 4), "repetitions": 2, "amount": Amount(updates=3, images=2, samples=1000)}
