@@ -12,8 +12,8 @@ report: "workflow/report/workflow.rst"
 
 # Validates the configuration into `study`, and names the files of its results.
 include: "workflow/rules/study.smk"
-# On a cluster, looks at the queue before anything is submitted.
-include: "workflow/rules/slurm.smk"
+# Before the first job: looks for damage, and on a cluster at the queue.
+include: "workflow/rules/start.smk"
 
 
 rule all:

@@ -45,4 +45,4 @@ def test_stage_does_not_depend_on_what_it_imports() -> None:
 @pytest.mark.parametrize("stage", ["train", "summarise", "report"])
 def test_edit_of_what_only_tells_of_results_makes_them_stale(stage: str) -> None:
     modules = {entry.split("@")[0] for entry in stamp(stage).split()}
-    assert not modules & {"flowdepth.provenance", "flowdepth.environment"}
+    assert "flowdepth.provenance" not in modules

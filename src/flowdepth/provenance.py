@@ -70,7 +70,6 @@ class Job:
             **used,
             "inputs": {_relative(file, path): found for file, found in self._inputs.items()},
             "outputs": {_relative(file, path): digest(file) for file in outputs},
-            "modified": {_relative(file, path): file.stat().st_mtime_ns for file in outputs},
         }
         write_text(path, _rendered(facts))
 
@@ -128,8 +127,9 @@ def verify_outputs(record: Path) -> None:
 
 
 def verify_changed(folder: Path) -> None:
-    """Verify every file under ``folder`` with another time than the job that wrote it recorded.
+    """Verify every file under ``folder`` of another time than the provenance of its job.
 
+    Snakemake gives the outputs of a job one modification time.
     Snakemake clears the outputs of what it is to run again: a damaged input has to be found before.
 
     Raises
@@ -138,9 +138,9 @@ def verify_changed(folder: Path) -> None:
         If such a file, or a provenance, is not as it was written.
     """
     for record in sorted(folder.rglob(f"*{SUFFIX}")):
-        for name, modified in read(record)["modified"].items():
-            path = _place(record, name)
-            if path.exists() and path.stat().st_mtime_ns != modified:
+        finished = record.stat().st_mtime_ns
+        for path in (_place(record, name) for name in read(record)["outputs"]):
+            if path.exists() and path.stat().st_mtime_ns != finished:
                 verify(path)
 
 

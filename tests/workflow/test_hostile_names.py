@@ -93,6 +93,4 @@ def test_depth_or_pack_outside_the_study_is_a_target(fresh: Checkout, target: st
 def test_word_of_a_command_is_not_quoted(rule: Path) -> None:
     commands = re.findall(r"^    shell:\n((?: {8}.*\n)+)", rule.read_text(), re.MULTILINE)
     words = re.findall(r"\{([^{}]+)\}", "".join(commands))
-    assert [w for w in words if not w.endswith(":q")] == [
-        w for w in words if w in {"threads", "study.device"}
-    ]
+    assert [w for w in words if not w.endswith(":q")] == [w for w in words if w == "threads"]

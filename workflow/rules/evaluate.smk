@@ -31,7 +31,7 @@ rule evaluate:
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.evaluate --settings {params.settings:q}"
-        " --device {resources.device} --threads {threads}"
+        " --device {resources.device:q} --threads {threads}"
         " --images {input.images:q} --model {input.model:q}"
         " --depth {wildcards.depth:q} --seeds {params.seeds:q} --trained {params.trained:q}"
         " --metrics {output.metrics:q} --per-image {output.per_image:q}"

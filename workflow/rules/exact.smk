@@ -29,7 +29,7 @@ rule exact:
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.exact"
-        " --device {resources.device} --threads {threads}"
+        " --device {resources.device:q} --threads {threads}"
         " --images {input.images:q} --model {input.model:q}"
         " --depth {wildcards.depth:q} --seeds {params.seeds:q} --trained {params.trained:q}"
         " --per-image {input.per_image:q} --exact {output.exact:q}"

@@ -28,7 +28,7 @@ rule gaps:
     shell:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.gaps --settings {params.settings:q}"
-        " --device {resources.device} --threads {threads}"
+        " --device {resources.device:q} --threads {threads}"
         " --images {input.images:q} --model {input.model:q}"
         " --depth {wildcards.depth:q} --seeds {params.seeds:q} --trained {params.trained:q}"
         " --gaps {output.gaps:q} --provenance {output.provenance:q}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from flowdepth import catalogue, provenance
+from flowdepth import catalogue
 from flowdepth.config import read_study
 from flowdepth.demand import demand
 from flowdepth.errors import UserError
@@ -31,14 +31,6 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
-
-
-# What was damaged since it was written is named before Snakemake clears what depends on it.
-onstart:
-    try:
-        provenance.verify_changed(Path(results()))
-    except UserError as error:
-        raise WorkflowError(str(error))
 
 
 def results(*parts):

@@ -28,5 +28,5 @@ rule train:
         "exec &> >(tee {log:q}); "
         "python -m flowdepth.stages.train --settings {params.settings:q}"
         " --depth {wildcards.depth:q} --seeds {params.seeds:q}"
-        " --device {resources.device} --threads {threads} --images {input.images:q}"
+        " --device {resources.device:q} --threads {threads} --images {input.images:q}"
         " --model {output.model:q} --history {output.history:q} --provenance {output.provenance:q}"

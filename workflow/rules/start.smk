@@ -1,0 +1,34 @@
+# Before the first job: nothing was damaged since it was written. Under SLURM a study is not
+# submitted twice, and its jobs run the code they were submitted with.
+
+import os
+
+from flowdepth import provenance, submission
+
+JOB_CODE = " ".join(map(stamp, ("train", "evaluate", "exact", "gaps")))
+
+try:
+    submission.check_code(JOB_CODE)
+except UserError as error:
+    raise WorkflowError(str(error))
+
+
+def submit_once():
+    """Refuse a study whose jobs are in SLURM's queue, and name this one's by it."""
+    this = submission.Submission(study.name, Path.cwd(), JOB_CODE)
+    if submission.FORCE_VARIABLE not in os.environ:
+        this.check(submission.queue())
+    os.environ[submission.CODE_VARIABLE] = submission.digest(JOB_CODE)
+    # The executor has named this run before any setting of ours could reach it.
+    executor = workflow.scheduler._executor
+    executor.run_uuid = f"{this.prefix}_{executor.run_uuid}"
+
+
+onstart:
+    try:
+        # Now, because Snakemake clears the results of what is to run again.
+        provenance.verify_changed(Path(results()))
+        if workflow.executor_plugin.name == "slurm":
+            submit_once()
+    except UserError as error:
+        raise WorkflowError(str(error))
