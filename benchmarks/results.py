@@ -15,8 +15,9 @@ from typing import Any
 
 import pandas as pd
 
-from flowdepth.files import whole_file, write_text
-from flowdepth.provenance import git
+from flowdepth.environment import git
+from flowdepth.files import write_text
+from flowdepth.frames import write_frame
 from flowdepth.typesetting import markdown
 
 FOLDER = Path(__file__).parent / "results"
@@ -26,8 +27,7 @@ _PACKAGES = ("flowdepth", "torch", "pythae", "normflows", "pyro-ppl", "numpy", "
 
 def write(name: str, rows: list[dict[str, Any]]) -> None:
     """Write the rows as ``<name>.csv`` and where they come from as ``<name>.json``."""
-    with whole_file(FOLDER / f"{name}.csv") as partial:
-        pd.DataFrame(rows).to_csv(partial, index=False)
+    write_frame(pd.DataFrame(rows), FOLDER / f"{name}.csv")
     write_text(FOLDER / f"{name}.json", json.dumps(provenance(), indent=2) + "\n")
     print(f"wrote {FOLDER / name}.csv")
 

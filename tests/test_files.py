@@ -11,17 +11,22 @@ from pathlib import Path
 import pytest
 
 from flowdepth.errors import UserError
-from flowdepth.files import remove, whole_file, write_bytes, write_text
+from flowdepth.files import remove, write_bytes, write_text
 
 
-def test_interrupted_file_carries_its_final_name(tmp_path: Path) -> None:
-    def interrupted() -> None:
-        with whole_file(tmp_path / "a.txt") as partial:
-            partial.write_text("half")
-            raise KeyboardInterrupt
+def fail_in_the_middle(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(number: int) -> None:
+        raise error
 
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+def test_interrupted_file_carries_its_final_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_in_the_middle(monkeypatch, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        interrupted()
+        write_text(tmp_path / "a.txt", "half")
     assert not list(tmp_path.iterdir())
 
 
@@ -59,29 +64,21 @@ def test_file_in_the_place_of_a_folder_is_a_traceback(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "need"),
     [
-        (
-            errno.ENOSPC,
-            r"No space left on device\); it needs more than 4 bytes where [\d,]+ are free",
-        ),
-        (errno.EDQUOT, r"it needs more than 4 bytes"),
+        (errno.ENOSPC, r"No space left on device\); it needs 4 bytes where [\d,]+ are free"),
+        (errno.EDQUOT, r"it needs 4 bytes"),
         (errno.EACCES, r"Permission denied\); it needs permission to write in {folder}: grant it"),
         (errno.EROFS, r"Read-only file system\); it needs permission to write in {folder}"),
         (errno.EIO, r"Input/output error\)"),
     ],
 )
 def test_refusal_of_the_disk_is_a_traceback_or_leaves_half_a_file(
-    tmp_path: Path, number: int, need: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, need: str
 ) -> None:
     write_text(tmp_path / "a.txt", "before")
-
-    def refused() -> None:
-        with whole_file(tmp_path / "a.txt") as partial:
-            partial.write_text("half")
-            raise OSError(number, os.strerror(number))
-
+    fail_in_the_middle(monkeypatch, OSError(number, os.strerror(number)))
     message = r"a\.txt: could not be written \(.*" + need.format(folder=tmp_path)
     with pytest.raises(UserError, match=f"{message}.*, then run again"):
-        refused()
+        write_text(tmp_path / "a.txt", "half")
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "before"
 

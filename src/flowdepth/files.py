@@ -7,8 +7,7 @@ import hashlib
 import os
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from flowdepth.errors import UserError
@@ -18,47 +17,61 @@ _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 
 
-@contextmanager
-def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
-    """Give a temporary neighbour of ``path`` to write; rename it to ``path`` when all went well.
-
-    ``size`` is the file's in bytes, where it is known, for what is said when the disk is full.
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to a temporary neighbour of ``path``, then rename that to ``path``.
 
     Raises
     ------
     UserError
         If the disk refuses the file: full, read-only, without permission or without a folder.
     """
-    partial = path.with_name(f"{_start(path)}{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path)
-        yield partial
-        with partial.open("rb") as handle:
-            os.fsync(handle.fileno())
-        partial.replace(path)
+        _write(path, content)
         _sync_folder(path.parent)
     except OSError as error:
-        raise UserError(_refusal(error, path, size, partial)) from error
+        raise UserError(_refusal(error, path, len(content))) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f"{_start(path)}{os.getpid()}.partial{path.suffix}")
+    try:
+        with partial.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        partial.replace(path)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
-def _refusal(error: OSError, path: Path, size: int, partial: Path) -> str:
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def _refusal(error: OSError, path: Path, size: int) -> str:
     """Return why ``path`` could not be written, what it needs, and how to give it that."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    folder = next(parent for parent in path.absolute().parents if _exists(parent))
     need = "see to it"
     if error.errno in _NO_ROOM:
-        written = partial.stat().st_size if partial.exists() else 0
-        free = shutil.disk_usage(folder).free + written
-        needed = f"{size:,}" if size else f"more than {written:,}"
-        need = f"it needs {needed} bytes where {free:,} are free: make room or raise the limit"
+        free = shutil.disk_usage(folder).free
+        need = f"it needs {size:,} bytes where {free:,} are free: make room or raise the limit"
     elif error.errno in _NO_PERMISSION:
         need = f"it needs permission to write in {folder}: grant it, or mount that writable"
     elif error.errno in _NO_FOLDER and not folder.is_dir():
         need = f"it needs a folder where the file {folder} is: move that away"
     return f"{path}: could not be written ({error.strerror or error}); {need}, then run again"
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:  # also where a folder above may not be searched
+        return False
+    return True
 
 
 def remove(path: Path) -> None:
@@ -94,17 +107,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path``, whole or not at all."""
-    with whole_file(path, len(content)) as partial:
-        partial.write_bytes(content)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, whole or not at all."""
-    write_bytes(path, text.encode())
 
 
 def digest(path: Path) -> str:

@@ -9,7 +9,6 @@ import functools
 import gzip
 import hashlib
 import http.client
-import shutil
 import sys
 import tempfile
 import urllib.request
@@ -28,7 +27,7 @@ from flowdepth import catalogue
 from flowdepth.catalogue import SPLITS
 from flowdepth.config import Dataset
 from flowdepth.errors import UserError
-from flowdepth.files import whole_file, write_bytes
+from flowdepth.files import write_bytes
 from flowdepth.streams import generator
 
 AMAT_ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
@@ -146,8 +145,7 @@ def _download_idx(published: Callable[..., object], dataset: Dataset) -> None:
         except (RuntimeError, OSError, http.client.HTTPException) as error:
             raise _not_there(dataset, str(error)) from error
         for path in catalogue.missing_files(dataset):
-            with whole_file(path) as partial:
-                shutil.copyfile(fetched / path.name, partial)
+            write_bytes(path, (fetched / path.name).read_bytes())
 
 
 def _not_there(dataset: Dataset, reason: str) -> UserError:

@@ -5,6 +5,7 @@ The same data gives the same bytes: no dates, no random identifiers, no fonts of
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
-from flowdepth.files import whole_file
+from flowdepth.files import write_bytes
 
 WIDTH = 5.0  # inches; type of 9 pt stays readable when printed one column (3.3 inches) wide
 HEIGHT = 3.2
@@ -99,8 +100,10 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """
     paths = {kind: folder / f"{name}.{kind}" for kind in FORMATS}
     for kind, path in paths.items():
-        with whole_file(path) as partial:
-            figure.savefig(partial, format=kind, metadata=_METADATA[kind])
+        # In memory first: on a full disk the PDF would end in an error of its own.
+        content = io.BytesIO()
+        figure.savefig(content, format=kind, metadata=_METADATA[kind])
+        write_bytes(path, content.getvalue())
     return [*paths.values()]
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from flowdepth import checkpoint, datasets, inputs
 from flowdepth.config import MOST_EXAMPLES, Evaluate
 from flowdepth.devices import select, used
-from flowdepth.files import whole_file, write_bytes
+from flowdepth.files import write_bytes
+from flowdepth.frames import write_frame
 from flowdepth.likelihood import Estimate, estimate
 from flowdepth.observation import bits_per_dim
 from flowdepth.provenance import Job
@@ -58,9 +59,9 @@ def main() -> None:
         result = estimate(
             model, x, header.seeds, settings.samples, log=progress, bookmark=unfinished
         )
-        _write_frame(metrics(result, model, header, images), args.metrics)
-        _write_frame(per_image(result, header.seeds), args.per_image)
-        _write_frame(convergence(result, header, settings.samples), args.convergence)
+        write_frame(metrics(result, model, header, images), args.metrics)
+        write_frame(per_image(result, header.seeds), args.per_image)
+        write_frame(convergence(result, header, settings.samples), args.convergence)
         _write_examples(examples(model, x, header.seeds), header.seeds, images, args.examples)
         written = [args.metrics, args.per_image, args.convergence, args.examples]
         job.write(args.provenance, written, unfinished.earlier, **used(device))
@@ -146,14 +147,6 @@ def examples(model: PlanarVAE, x: Tensor, seeds: tuple[int, ...]) -> dict[str, T
         "reconstructions": mean(model.decode(z)).squeeze(2),
         "samples": mean(model.decode(prior)).squeeze(2),
     }
-
-
-def _write_frame(frame: pd.DataFrame, path: Path) -> None:
-    with whole_file(path) as partial:
-        if path.suffix == ".parquet":
-            frame.to_parquet(partial, index=False)
-        else:
-            frame.to_csv(partial, index=False)
 
 
 def _write_examples(

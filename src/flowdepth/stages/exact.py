@@ -11,7 +11,7 @@ import torch
 from flowdepth import checkpoint, datasets, inputs
 from flowdepth.devices import select, used
 from flowdepth.errors import UserError
-from flowdepth.files import whole_file
+from flowdepth.frames import write_frame
 from flowdepth.provenance import Job
 from flowdepth.quadrature import Exact, exact_log_likelihood
 from flowdepth.results import EXACT, REDO, read_table
@@ -48,10 +48,8 @@ def main() -> None:
         by_image = per_image(result, header.seeds)
         by_seed = compare(by_image, estimates, result, header)
         print(by_seed.to_string(index=False, float_format="{:.6g}".format), flush=True)
-        with whole_file(args.exact) as partial:
-            by_seed.to_csv(partial, index=False)
-        with whole_file(args.exact_per_image) as partial:
-            by_image.to_parquet(partial, index=False)
+        write_frame(by_seed, args.exact)
+        write_frame(by_image, args.exact_per_image)
         written = [args.exact, args.exact_per_image]
         job.write(args.provenance, written, unfinished.earlier, **used(device))
 

@@ -12,7 +12,7 @@ from flowdepth import checkpoint, datasets, inputs
 from flowdepth.config import Gaps
 from flowdepth.devices import select, used
 from flowdepth.errors import UserError
-from flowdepth.files import whole_file
+from flowdepth.frames import write_frame
 from flowdepth.gap_table import gap_summary
 from flowdepth.gaps import InferenceGap, inference_gap
 from flowdepth.memory import enough
@@ -59,8 +59,7 @@ def main() -> None:
                 unfinished,
             )
         frame = per_image(split, header)
-        with whole_file(args.gaps) as partial:
-            frame.to_parquet(partial, index=False)
+        write_frame(frame, args.gaps)
         _print_result(frame.assign(depth=header.depth), split, settings)
         job.write(args.provenance, [args.gaps], unfinished.earlier, **used(device))
 

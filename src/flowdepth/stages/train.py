@@ -11,7 +11,7 @@ import torch
 from flowdepth import checkpoint, datasets, inputs
 from flowdepth.config import TrainSettings
 from flowdepth.devices import select, used
-from flowdepth.files import whole_file
+from flowdepth.frames import write_frame
 from flowdepth.memory import enough
 from flowdepth.provenance import Job
 from flowdepth.replicas import build
@@ -91,8 +91,7 @@ def _outcome(record: SeedRecord) -> dict[str, int | str]:
 def _write_history(records: list[SeedRecord], path: Path) -> None:
     columns = ["seed", "epoch", "updates", "train", "validation", "beta"]
     rows = [{"seed": record.seed, **row} for record in records for row in record.history]
-    with whole_file(path) as partial:
-        pd.DataFrame(rows, columns=columns).to_csv(partial, index=False)
+    write_frame(pd.DataFrame(rows, columns=columns), path)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""A study on a disk that is full, until there is room for the next files: make faults."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from checkout import Checkout, checkout
+from costless import contents
+
+pytestmark = pytest.mark.faults
+QUICK = ("--configfile", "studies/quick.yaml")
+KILOBYTES = (60, 150, 250, 400, 800, 1600, 16_000)
+Disk = Callable[[int], None]
+
+
+def mount(*words: str | Path) -> None:
+    done = subprocess.run(["mount", "-t", "tmpfs", *words], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"a small file system cannot be mounted: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A disk for the results; what it returns changes its size in kilobytes."""
+    results = tmp_path / "small" / "results"
+    results.mkdir(parents=True)
+    mount("-o", "size=4k", "tmpfs", results)
+    yield lambda size: mount("-o", f"remount,size={size}k", "tmpfs", results)
+    subprocess.run(["umount", results], check=True)
+
+
+def test_full_disk_is_a_traceback_or_changes_the_study(
+    tmp_path: Path, disk: Disk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, small = checkout(tmp_path), Checkout(tmp_path / "small")
+    assert whole.snakemake(*QUICK).returncode == 0
+    for part in whole.folder.iterdir():
+        if part.name not in ("results", "small", ".snakemake"):
+            (small.folder / part.name).symlink_to(part)
+    failures = 0
+    for size in KILOBYTES:
+        disk(size)
+        done = small.snakemake(*QUICK)
+        output = done.stdout + done.stderr
+        if done.returncode == 0:
+            break
+        failures += 1
+        assert "could not be written (No space left on device); it needs" in output, output
+        assert "Traceback" not in output, output
+    with capsys.disabled():
+        print(f"\nfull disk: {failures} runs failed with a message; the next one went on")
+    assert failures > 2
+    assert contents(small) == contents(whole)

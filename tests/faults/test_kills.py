@@ -1,0 +1,153 @@
+"""Stages and a whole study, killed at random moments and started again until they end.
+
+Whenever they end, every file must have the bytes that it has undisturbed. The seed of the moments
+is printed; the environment's ``FAULTS_SEED`` sets it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from checkout import Checkout, checkout
+from costless import contents, files
+
+pytestmark = pytest.mark.faults
+SEED = int(os.environ.get("FAULTS_SEED", time.time_ns() % 10**6))
+KILLS = 6
+SETTINGS = (
+    *("--configfile", "studies/quick.yaml", "--config"),
+    "model={hidden: [32], latent: 2}",
+    "training={epochs: 60}",
+    "evaluate={samples: 4000, exact: true}",
+    "gaps={images: 20, steps: 400, samples: 100}",
+)
+SAVING = ("train", "evaluate", "gaps", "exact")
+STAGES = ("prepare", *SAVING, "summarise")
+
+
+@dataclass
+class Tally:
+    """Kills so far, and after how many there was unfinished work to go on from."""
+
+    kills: int = 0
+    saved: int = 0
+
+
+@pytest.fixture(scope="module")
+def total() -> Tally:
+    """Of all tests of this module."""
+    return Tally()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A study that has ended undisturbed."""
+    study = checkout(tmp_path_factory.mktemp("study"))
+    done = study.snakemake(*SETTINGS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return study
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A command line, and what sets its folder right for a next one after a kill."""
+
+    study: Checkout
+    words: tuple[str, ...]
+    mend: tuple[str, ...] = ()
+
+    def run(self, moment: float = math.inf) -> tuple[bool, float]:
+        """Run, and kill all its processes so many seconds after its first line.
+
+        Return whether it was killed, and the seconds it ran after that line.
+        """
+        process = subprocess.Popen(
+            [sys.executable, "-m", *self.words],
+            cwd=self.study.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        timer = Timer(min(moment, 600), kill_group, [process.pid])
+        with process:
+            lines = [process.stdout.readline()]
+            timer.start()
+            start = time.perf_counter()
+            lines += process.stdout
+            timer.cancel()
+        assert process.returncode in (0, -signal.SIGKILL), "".join(lines)
+        return process.returncode != 0, time.perf_counter() - start
+
+
+def kill_group(number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(number, signal.SIGKILL)
+
+
+def stage(study: Checkout, name: str) -> Victim:
+    """Return a stage as its rule calls it, for K = 2 where it has a depth."""
+    planned = study.snakemake(*SETTINGS, "--forceall", "--dry-run", "--printshellcmds").stdout
+    calls = re.findall(rf"python -m (flowdepth\.stages\.{name} .*)", planned)
+    words = shlex.split(next(call for call in calls if "/K2/" in call or len(calls) == 1))
+    return Victim(study, (*words, *(("--save-every", "0.2") if name in SAVING else ())))
+
+
+def survive(victim: Victim, expected: dict[Path, bytes | str]) -> Tally:
+    """Kill a victim at random moments, compare whenever it ends, and return the kills."""
+    moments, tally, study = random.Random(SEED), Tally(), victim.study
+    before = {path: path.stat().st_mtime_ns for path in files(study)}
+    _, seconds = victim.run()
+    outputs = [path for path in files(study) if path.stat().st_mtime_ns != before.get(path)]
+    while True:
+        assert contents(study) == expected
+        if tally.kills >= KILLS:
+            return tally
+        for path in outputs:
+            path.unlink()
+        while victim.run(moments.uniform(0, seconds) if tally.kills < KILLS else math.inf)[0]:
+            tally.kills += 1
+            tally.saved += any(study.folder.rglob("*_unfinished.safetensors"))
+            if victim.mend:
+                study.snakemake(*victim.mend)
+
+
+def tell(name: str, tally: Tally, total: Tally, capsys: pytest.CaptureFixture[str]) -> None:
+    total.kills += tally.kills
+    total.saved += tally.saved
+    with capsys.disabled():
+        print(
+            f"\n{name}: {tally.kills} kills survived with identical bytes, {tally.saved} of them "
+            f"with work to go on from; {total.kills} kills in all (FAULTS_SEED={SEED})"
+        )
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_killed_stage_loses_or_changes_its_results(
+    study: Checkout, total: Tally, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    tell(name, survive(stage(study, name), contents(study)), total, capsys)
+
+
+def test_killed_study_loses_or_changes_its_results(
+    study: Checkout, total: Tally, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = contents(study)
+    shutil.rmtree(study.folder / "results")
+    victim = Victim(study, ("snakemake", *SETTINGS), mend=(*SETTINGS, "--unlock"))
+    tell("study", survive(victim, expected), total, capsys)
