@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flowdepth.errors import UserError
+from flowdepth.machine import lives
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -89,16 +90,8 @@ def _remove_leftovers(path: Path) -> None:
     start = _start(path)
     for leftover in path.parent.glob(f"{start}*.partial*"):
         pid = leftover.name.removeprefix(start).partition(".")[0]
-        if not _lives(int(pid)):
+        if not lives(int(pid)):
             leftover.unlink(missing_ok=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError as error:
-        return not isinstance(error, ProcessLookupError)
-    return True
 
 
 def _sync_folder(folder: Path) -> None:

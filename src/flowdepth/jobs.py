@@ -7,7 +7,6 @@ names its process, the last one how far it is or what went wrong.
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from flowdepth.errors import UserError
+from flowdepth.machine import lives
 
 State = Literal["done", "running", "failed", "stopped", "waiting", "stale"]
 STATES: tuple[State, ...] = get_args(State)
@@ -174,19 +174,9 @@ def _runs(log: Path, lines: list[str], now: float) -> bool:
         return not lines and now - written < _SILENT_SECONDS
     pid, host, since = opening.groups()
     if host == platform.node():
-        return _lives(int(pid))
+        return lives(int(pid))
     interval = (written - datetime.fromisoformat(since).timestamp()) / len(lines)
     return now - written < max(_SILENT_SECONDS, _SILENT_INTERVALS * interval)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def why(reason: str) -> str:

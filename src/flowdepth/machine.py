@@ -1,10 +1,20 @@
-"""What Snakemake asks of the machine, without torch."""
+"""What is asked of the machine, without torch."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
 def gpus() -> int:
     """Return how many NVIDIA GPUs the driver shows here."""
     return len([*Path("/dev").glob("nvidia[0-9]*")])
+
+
+def lives(pid: int) -> bool:
+    """Return whether a process of this number runs here."""
+    try:
+        os.kill(pid, 0)
+    except OSError as error:  # where permission is missing, there is one
+        return not isinstance(error, ProcessLookupError)
+    return True
