@@ -37,6 +37,15 @@ class Job:
     cell
         Depth and seeds, where the job has them.
 
+    Attributes
+    ----------
+    facts
+        Stage, settings and cell.
+    code
+        The stage's stamp.
+    inputs
+        SHA-256 sum of each input.
+
     Raises
     ------
     UserError
@@ -45,10 +54,10 @@ class Job:
 
     def __init__(self, stage: str, inputs: Iterable[Path], settings: str, **cell: object) -> None:
         self._start = time.perf_counter()
-        self._inputs = {path: verify(path) for path in inputs}
-        self._facts = {"stage": stage, **cell, "settings": json.loads(settings)}
+        self.inputs = {path: verify(path) for path in inputs}
+        self.facts = {"stage": stage, **cell, "settings": json.loads(settings)}
         # As of now: an edit made while the job runs does not reach it.
-        self._code = {"code": stamp(stage), "git": git()}
+        self.code, self._git = stamp(stage), git()
 
     def write(
         self, path: Path, outputs: Sequence[Path], earlier: float = 0.0, **used: object
@@ -60,15 +69,16 @@ class Job:
         ``peak_memory_mb``, ``seconds``.
         """
         facts = {
-            **self._facts,
-            **self._code,
+            **self.facts,
+            "code": self.code,
+            "git": self._git,
             "versions": versions("flowdepth", "torch", "numpy"),
             "device": "cpu",
             "threads": 1,
             "peak_memory_mb": peak_memory_mb(),
             "seconds": round(earlier + time.perf_counter() - self._start, 3),
             **used,
-            "inputs": {_relative(file, path): found for file, found in self._inputs.items()},
+            "inputs": {_relative(file, path): found for file, found in self.inputs.items()},
             "outputs": {_relative(file, path): digest(file) for file in outputs},
         }
         write_text(path, _rendered(facts))

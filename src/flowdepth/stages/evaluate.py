@@ -52,9 +52,7 @@ def main() -> None:
     header.require(args.model, *pack(args))
     x = inputs.observed(images, "test", torch.float32)
     read = [args.images, args.model]
-    with sidecar(
-        "evaluate", args.metrics, args.save_every, device, read, settings=settings
-    ) as unfinished:
+    with sidecar(job, args.metrics, args.save_every, device, read) as unfinished:
         progress = Progress(len(x), "test images")
         result = estimate(
             model, x, header.seeds, settings.samples, log=progress, bookmark=unfinished

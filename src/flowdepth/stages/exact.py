@@ -43,7 +43,7 @@ def main() -> None:
     x = inputs.observed(images, "test", torch.float32)
     estimates = _estimates(args.per_image, _keys(header.seeds, len(x)))
     read = [args.images, args.model]
-    with sidecar("exact", args.exact, args.save_every, device, read) as unfinished:
+    with sidecar(job, args.exact, args.save_every, device, read) as unfinished:
         result = exact_log_likelihood(model, x, bookmark=unfinished)
         by_image = per_image(result, header.seeds)
         by_seed = compare(by_image, estimates, result, header)

@@ -48,7 +48,7 @@ def main() -> None:
     print(f"K = {header.depth}: {len(x)} test images, seeds {header.seeds}, on {device}")
     progress = Progress(settings.steps, "steps")
     read = [args.images, args.model]
-    with sidecar("gaps", args.gaps, args.save_every, device, read, settings=settings) as unfinished:
+    with sidecar(job, args.gaps, args.save_every, device, read) as unfinished:
         with enough(f"gaps.images = {len(x)}", "set it lower, "):
             split = inference_gap(
                 model,

@@ -38,9 +38,8 @@ def main() -> None:
     job = Job("train", [args.images], args.settings, depth=args.depth, seeds=args.seeds)
     settings = TrainSettings.model_validate_json(args.settings)
     images = datasets.load(args.images).to(device)
-    cell = {"settings": settings, "depth": args.depth, "seeds": tuple(args.seeds)}
-    with sidecar("train", args.model, args.save_every, device, [args.images], **cell) as unfinished:
-        pack = train(**cell, images=images, device=device, bookmark=unfinished)
+    with sidecar(job, args.model, args.save_every, device, [args.images]) as unfinished:
+        pack = train(settings, args.depth, tuple(args.seeds), images, device, bookmark=unfinished)
         outcomes = [_outcome(record) for record in pack.records]
         header = checkpoint.Header(settings, args.depth, images.pixels, outcomes)
         checkpoint.save(args.model, pack.model, header)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from flowdepth.files import digest
+from flowdepth.provenance import Job
 from flowdepth.resume import INTERVAL, Sidecar
-from flowdepth.stamps import stamp
 
 
 def add_interval(parser: argparse.ArgumentParser) -> None:
@@ -25,23 +25,19 @@ def add_interval(parser: argparse.ArgumentParser) -> None:
 
 
 def sidecar(
-    stage: str,
-    output: Path,
-    interval: float,
-    device: torch.device,
-    inputs: list[Path],
-    **settings: object,
+    job: Job, output: Path, interval: float, device: torch.device, read: Sequence[Path]
 ) -> Sidecar:
-    """Return the sidecar of a stage, beside its ``output``.
+    """Return the sidecar of a job, beside its ``output``.
 
-    Nothing goes on from it with other settings, inputs or code, or another torch or device type.
+    Nothing goes on from it with other settings or code, other contents of the files ``read``, or
+    another torch or device type.
     """
     identity = {
-        "code": stamp(stage),
+        **job.facts,
+        "code": job.code,
         "torch": torch.__version__,
         "device": device.type,
-        "inputs": [digest(path) for path in inputs],
-        **{name: str(setting) for name, setting in settings.items()},
+        "inputs": [job.inputs[path] for path in read],
     }
-    path = output.with_name(f"{stage}_unfinished.safetensors")
+    path = output.with_name(f"{job.facts['stage']}_unfinished.safetensors")
     return Sidecar(path, identity, interval, partial(print, flush=True))
