@@ -95,6 +95,11 @@ class Model(Section):
     scale: Literal["learned", "fixed", "pixel"] = "learned"
     scale_start: Positive = 0.1
 
+    @property
+    def pieces(self) -> int:
+        """Linear pieces that make a hidden unit: several in gated and maxout ones."""
+        return {"gated": 2, "maxout": self.maxout_window}.get(self.activation, 1)
+
 
 class Flow(Section):
     """The planar flow between encoder and decoder."""

@@ -69,7 +69,7 @@ class _Cell:
     def row(self) -> int:
         """Numbers that one latent sample of one image takes, of all units."""
         model = self.study.model
-        units = 2 * _branches(model) * sum(model.hidden) + 2 * self.pixels
+        units = 2 * model.pieces * sum(model.hidden) + 2 * self.pixels
         return _COPIES * (units + (3 * model.latent + 4) * (1 + self.depth))
 
 
@@ -158,8 +158,4 @@ def _stored(cell: _Cell) -> int:
 
 def _weights(model: Model, widths: tuple[int, ...]) -> int:
     layers = itertools.pairwise(widths)
-    return _branches(model) * sum((inputs + 1) * outputs for inputs, outputs in layers)
-
-
-def _branches(model: Model) -> int:
-    return {"gated": 2, "maxout": model.maxout_window}.get(model.activation, 1)
+    return model.pieces * sum((inputs + 1) * outputs for inputs, outputs in layers)

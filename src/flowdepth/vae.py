@@ -42,7 +42,7 @@ class Hidden(nn.Module):
     def __init__(self, replicas: int, inputs: int, outputs: int, model: Model) -> None:
         super().__init__()
         self.activation = model.activation
-        self.pieces = {"gated": 2, "maxout": model.maxout_window}.get(model.activation, 1)
+        self.pieces = model.pieces
         self.dense = Dense(replicas, inputs, outputs * self.pieces)
 
     def forward(self, x: Tensor) -> Tensor:
