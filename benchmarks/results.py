@@ -9,13 +9,12 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from flowdepth.environment import git
+from flowdepth.environment import git, versions
 from flowdepth.files import write_text
 from flowdepth.frames import write_frame
 from flowdepth.typesetting import markdown
@@ -72,22 +71,23 @@ def _rounded(value: float, places: int) -> str:
 
 def footer(facts: dict[str, Any]) -> str:
     """Return the provenance in one line."""
-    versions = ", ".join(f"{name} {value}" for name, value in facts["packages"].items() if value)
+    packages = ", ".join(f"{name} {value}" for name, value in facts["packages"].items() if value)
     machine = f"{facts['processor']}, {facts['cores']} cores, {facts['platform']}"
     commit = (facts["git"] or {}).get("commit", "no repository")[:12]
-    return f"{facts['date']}; {machine}; Python {facts['python']}; {versions}; commit {commit}\n"
+    return f"{facts['date']}; {machine}; Python {facts['python']}; {packages}; commit {commit}\n"
 
 
 def provenance() -> dict[str, Any]:
     """Return processor, cores, versions, commit and date."""
+    packages = versions(*_PACKAGES)
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "platform": platform.platform(),
-        "python": platform.python_version(),
+        "python": packages.pop("python"),
         "git": git(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": packages,
     }
 
 
@@ -98,10 +98,3 @@ def _processor() -> str:
         return platform.processor()
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

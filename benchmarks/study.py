@@ -1,8 +1,8 @@
 """A whole study's wall clock beside the time inside training and sampling -> results/study.csv.
 
 The default study runs in a fresh copy, on one core so that seconds add up. Each job's own seconds
-come from its cost file; the seconds inside the function that trains, samples or optimises are noted
-by ``timing/sitecustomize.py``.
+come from its provenance; the seconds inside the function that trains, samples or optimises are
+noted by ``timing/sitecustomize.py``.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from flowdepth.provenance import SUFFIX, read
+
 ROOT = Path(__file__).parents[2]
 DEPTHS = (0, 1, 2, 4, 8, 16, 32)
 MEASURED_DEPTHS = (DEPTHS[0], DEPTHS[-1])
@@ -68,9 +70,9 @@ def lengths() -> None:
                 *grid,
                 *short,
             )
-            for path in sorted(Path(folder).rglob("*_cost.json")):
-                depth, stage = path.parts[-3][1:], path.name.split("_")[0]
-                found[f"{stage} {depth} {pack}"] = 10 * json.loads(path.read_text())["seconds"]
+            for path in Path(folder).glob(f"results/*/K*/*/*{SUFFIX}"):
+                job = read(path)
+                found[f"{job['stage']} {job['depth']} {pack}"] = 10 * job["seconds"]
     LENGTHS.write_text(json.dumps(found, indent=2))
 
 
