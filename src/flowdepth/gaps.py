@@ -39,7 +39,7 @@ _SAMPLES_PER_STEP = 4
 _STEPS_PER_STREAM = 50
 # Latent samples that `last_improvement` is measured with, the same before and after.
 _CHECK_SAMPLES = 100
-# Decoder rows at once, as many as stay in cache.
+# Latent points at once, to bound memory.
 _ROWS = 4096
 
 

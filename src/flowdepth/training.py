@@ -103,8 +103,9 @@ class PackTraining:
         self.training, self.goal, self.bookmark = training, goal, bookmark
         self.records = [SeedRecord(seed) for seed in seeds]
         self.optimizer = _optimizer(model, training, capturable=validation.is_cuda)
-        captured = CapturedStep(self._update, model, self.optimizer)
-        self.step = captured if validation.is_cuda else self._update
+        self.step = self._update
+        if validation.is_cuda:
+            self.step = CapturedStep(self._update, model, self.optimizer)
         self.best = {name: value.clone() for name, value in model.state_dict().items()}
         self.epoch, self.updates = 1, 0
         # Each seed's objective summed over the images of this epoch so far [R].
