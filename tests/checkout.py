@@ -26,15 +26,19 @@ class Checkout:
         """The folder of the quick study's results."""
         return self.folder / "results" / "quick"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables by which a process runs the code of this checkout."""
+        return {**os.environ, "PYTHONPATH": str(self.folder / "src")}
+
     def snakemake(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake there."""
-        code = {"PYTHONPATH": str(self.folder / "src")}
         return subprocess.run(
             [sys.executable, "-m", "snakemake", *words],
             cwd=self.folder,
             capture_output=True,
             text=True,
-            env={**os.environ, **code, **environment},
+            env={**self.environment, **environment},
         )
 
     def jobs(self, *words: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Ways in which a file can be damaged, and what a study is worth afterwards."""
+"""Ways in which a file can be damaged."""
 
 from __future__ import annotations
 
@@ -32,9 +32,3 @@ def unnoticed(path: Path, content: bytes) -> None:
     times = path.stat()
     path.write_bytes(content)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-def contents(results: Path) -> dict[Path, bytes]:
-    """Return the content of every file of a study but logs."""
-    files = (path for path in results.rglob("*") if path.is_file() and "logs" not in path.parts)
-    return {path: path.read_bytes() for path in files}

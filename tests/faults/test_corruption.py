@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from checkout import QUICK, Checkout
-from damage import DAMAGE, contents, swap
+from contents import contents
+from damage import DAMAGE, swap
 from flowdepth.provenance import SUFFIX, read
 
 pytestmark = pytest.mark.faults

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from checkout import Checkout, checkout
-from costless import contents
+from checkout import QUICK, Checkout, checkout
+from contents import shared
 
 pytestmark = pytest.mark.faults
-QUICK = ("--configfile", "studies/quick.yaml")
 KILOBYTES = (60, 150, 250, 400, 800, 1600, 16_000)
 Disk = Callable[[int], None]
 
@@ -54,4 +53,4 @@ def test_full_disk_is_a_traceback_or_changes_the_study(
     with capsys.disabled():
         print(f"\nfull disk: {failures} runs failed with a message; the next one went on")
     assert failures > 2
-    assert contents(small) == contents(whole)
+    assert shared(small) == shared(whole)

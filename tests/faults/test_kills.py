@@ -24,7 +24,7 @@ from threading import Timer
 import pytest
 
 from checkout import Checkout, checkout
-from costless import contents
+from contents import shared
 
 pytestmark = pytest.mark.faults
 SEED = int(os.environ.get("FAULTS_SEED", time.time_ns() % 10**6))
@@ -79,6 +79,7 @@ class Victim:
         process = subprocess.Popen(
             [sys.executable, "-m", *self.words],
             cwd=self.study.folder,
+            env=self.study.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -113,7 +114,7 @@ def times(study: Checkout) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in found if path.is_file()}
 
 
-def survive(victim: Victim, expected: dict[Path, bytes | str]) -> Tally:
+def survive(victim: Victim, expected: dict[Path, object]) -> Tally:
     """Kill a victim at random moments, compare whenever it ends, and return the kills."""
     moments, tally, study = random.Random(SEED), Tally(), victim.study
     before = times(study)
@@ -121,7 +122,7 @@ def survive(victim: Victim, expected: dict[Path, bytes | str]) -> Tally:
     # The report too: Snakemake misses nothing that only a finished report was made from.
     outputs = [path for path, time in times(study).items() if time != before.get(path)]
     while True:
-        assert contents(study) == expected
+        assert shared(study) == expected
         if tally.kills >= KILLS:
             return tally
         for path in outputs:
@@ -147,13 +148,13 @@ def tell(name: str, tally: Tally, total: Tally, capsys: pytest.CaptureFixture[st
 def test_killed_stage_loses_or_changes_its_results(
     study: Checkout, total: Tally, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    tell(name, survive(stage(study, name), contents(study)), total, capsys)
+    tell(name, survive(stage(study, name), shared(study)), total, capsys)
 
 
 def test_killed_study_loses_or_changes_its_results(
     study: Checkout, total: Tally, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    expected = contents(study)
+    expected = shared(study)
     shutil.rmtree(study.folder / "results")
     victim = Victim(study, ("snakemake", *SETTINGS), mend=(*SETTINGS, "--unlock"))
     tell("study", survive(victim, expected), total, capsys)

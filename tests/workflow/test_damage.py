@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from checkout import QUICK, Checkout
-from damage import DAMAGE, contents, flip, swap, unnoticed
+from contents import contents
+from damage import DAMAGE, flip, swap, unnoticed
 
 
 @pytest.fixture
