@@ -27,7 +27,9 @@ def outcome(study: Checkout) -> str:
     return "refused" if "WorkflowError" in output else output
 
 
-def test_dry_run_of_a_wrong_configuration_ends_in_a_traceback(tmp_path: Path) -> None:
+def test_dry_run_of_a_wrong_configuration_ends_in_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = checkout(tmp_path)
     outcomes: list[str] = []
 
@@ -43,5 +45,6 @@ def test_dry_run_of_a_wrong_configuration_ends_in_a_traceback(tmp_path: Path) ->
     run()
     tracebacks = [found for found in outcomes if found.startswith("traceback")]
     counts = {kind: outcomes.count(kind) for kind in ("accepted", "refused")}
-    print(f"\n{len(outcomes)} configurations: {counts}, {len(tracebacks)} tracebacks")
+    with capsys.disabled():
+        print(f"\n{len(outcomes)} configurations: {counts}, {len(tracebacks)} tracebacks")
     assert [found for found in outcomes if found not in counts] == []
