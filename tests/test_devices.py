@@ -43,5 +43,16 @@ def test_results_may_differ_between_runs(monkeypatch: pytest.MonkeyPatch) -> Non
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+def test_cuda_rounds_factors_unasked(precision: str) -> None:
+    """Convolutions do by torch's default."""
+    torch.backends.cudnn.allow_tf32 = True
+    select("cpu", 1, precision)
+    rounds = precision == "tf32"
+    assert torch.backends.cuda.matmul.allow_tf32 is rounds
+    assert torch.backends.cudnn.allow_tf32 is rounds
+    select("cpu", 1)
+
+
 def test_job_is_told_of_another_number_of_threads() -> None:
     assert used(select("cpu", 1)) == {"device": "cpu", "threads": 1}

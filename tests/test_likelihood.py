@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from flowdepth.config import Flow
+from flowdepth.devices import select
 from flowdepth.likelihood import Estimate, estimate, summarise_weights
 from flowdepth.weights import nested_sizes, pareto_k
 from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
@@ -175,6 +176,30 @@ def test_inactive_units_are_counted() -> None:
     zeros = {field.name: torch.zeros(2, 50) for field in fields(Estimate)}
     result = Estimate(**zeros | {"z_mean": z_mean})
     assert result.active_units().tolist() == [1, 0]
+
+
+def test_bfloat16_reaches_beyond_the_decoder_or_nowhere() -> None:
+    vae, images = small_vae(3, (0, 1), disturb=0.3).float(), binary_images(9).float()
+    exact = estimate(vae, images, (0, 1), 200)
+    vae.bf16_decoder = True
+    rounded = estimate(vae, images, (0, 1), 200)
+    assert torch.equal(rounded.z_mean, exact.z_mean)
+    assert not torch.equal(rounded.log_p, exact.log_p)
+    assert (rounded.log_p - exact.log_p).abs().max() < 0.05
+    assert (rounded.log_p - exact.log_p).mean().abs() < 0.01
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+def test_precision_costs_more_than_a_hundredth_of_a_nat_on_cuda(precision: str) -> None:
+    vae, images = small_vae(3, (0, 1), disturb=0.3).cuda(), binary_images(50).cuda()
+    exact = estimate(vae, images, (0, 1), 20_000)
+    select("cuda", 1, precision)
+    vae.bf16_decoder = precision == "bf16"
+    result = estimate(vae.float(), images.float(), (0, 1), 20_000)
+    select("cuda", 1)
+    noise = (exact.mcse.square() + result.mcse.square()).sum(1).sqrt() / 50
+    assert ((result.log_p - exact.log_p).mean(1).abs() < 0.01 + 4 * noise).all()
 
 
 @pytest.mark.gpu

@@ -145,6 +145,7 @@ class Training(Section):
     updates: OptionalCount = None
     patience: OptionalCount = None
     validation_samples: Count = 5
+    precision: Literal["float32", "tf32"] = "float32"
 
     @model_validator(mode="after")
     def _one_length(self) -> Training:
@@ -165,6 +166,7 @@ class Evaluate(Section):
     """Test log-likelihood by importance sampling, and by quadrature where asked for."""
 
     samples: Count = 5000
+    precision: Literal["float32", "tf32", "bf16"] = "float32"
     exact: Flag = False
 
 

@@ -121,6 +121,8 @@ class PlanarVAE(nn.Module):
         self.decoder = _mlp(replicas, model.latent, widths[::-1], model)
         self.output = Dense(replicas, (model.latent, *widths[::-1])[-1], pixels)
         self.observation = observation(model, replicas, pixels)
+        # The decoder's products in bfloat16: for evaluation, where the settings ask for it.
+        self.bf16_decoder = False
 
     @property
     def replicas(self) -> int:
@@ -147,8 +149,9 @@ class PlanarVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the decoder's output [R, N, S, P] for latent points ``z`` [R, N, S, D]."""
-        flat = self.output(self.decoder(z.flatten(1, 2)))
-        return flat.unflatten(1, z.shape[1:3])
+        with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bf16_decoder):
+            flat = self.output(self.decoder(z.flatten(1, 2)))
+        return flat.to(z.dtype).unflatten(1, z.shape[1:3])
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Return log p(x|z) [R, N, S] in nats."""

@@ -45,10 +45,10 @@ def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> N
         "examples": "examples.safetensors",
         "provenance": "evaluate.provenance.json",
     }
-    for folder in ("a", "b"):
+    for folder, precision in {"a": "float32", "b": "float32", "c": "bf16"}.items():
         words = [
             *(sys.executable, "-m", "flowdepth.stages.evaluate"),
-            *("--settings", Evaluate(samples=20).canonical()),
+            *("--settings", Evaluate(samples=20, precision=precision).canonical()),
             *("--images", str(tmp_path / "images.safetensors")),
             *("--model", str(tmp_path / "model.safetensors")),
             *("--depth", "2", "--seeds", "3", "7", "--trained", header(MODEL).settings.canonical()),
@@ -57,6 +57,9 @@ def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> N
         subprocess.run(words, check=True, capture_output=True)
     for file in ("metrics.csv", "images.parquet", "convergence.csv", "examples.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    assert (tmp_path / "a" / "metrics.csv").read_bytes() != (
+        tmp_path / "c" / "metrics.csv"
+    ).read_bytes()
     frame = pd.read_csv(tmp_path / "a" / "metrics.csv")
     images = pd.read_parquet(tmp_path / "a" / "images.parquet")
     assert set(PACK_METRICS) <= set(frame)

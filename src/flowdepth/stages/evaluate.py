@@ -43,13 +43,14 @@ def main() -> None:
     for output in ("metrics", "per-image", "convergence", "examples", "provenance"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
-    device = select(args.device, args.threads)
+    settings = Evaluate.model_validate_json(args.settings)
+    device = select(args.device, args.threads, settings.precision)
     cell = {"depth": args.depth, "seeds": args.seeds}
     job = Job("evaluate", [args.images, args.model], args.settings, **cell)
-    settings = Evaluate.model_validate_json(args.settings)
     images = datasets.load(args.images).to(device)
     model, header = checkpoint.load(args.model, device)
     header.require(args.model, *pack(args))
+    model.bf16_decoder = settings.precision == "bf16"
     x = inputs.observed(images, "test", torch.float32)
     read = [args.images, args.model]
     with sidecar(job, args.metrics, args.save_every, device, read) as unfinished:

@@ -34,9 +34,9 @@ def main() -> None:
     for output in ("model", "history", "provenance"):
         parser.add_argument(f"--{output}", type=Path, required=True)
     args = parser.parse_args()
-    device = select(args.device, args.threads)
-    job = Job("train", [args.images], args.settings, depth=args.depth, seeds=args.seeds)
     settings = TrainSettings.model_validate_json(args.settings)
+    device = select(args.device, args.threads, settings.training.precision)
+    job = Job("train", [args.images], args.settings, depth=args.depth, seeds=args.seeds)
     images = datasets.load(args.images).to(device)
     with sidecar(job, args.model, args.save_every, device, [args.images]) as unfinished:
         pack = train(settings, args.depth, tuple(args.seeds), images, device, bookmark=unfinished)
