@@ -203,7 +203,7 @@ def _end(pid_file: Path) -> None:
 
 
 def guard(folder: Path) -> subprocess.Popen[bytes]:
-    """Start a process that stops the cluster in ``folder`` when this one ends, however it ends."""
+    """Start a process that stops the cluster and removes ``folder`` once this one has ended."""
     words = [sys.executable, __file__, "guard", str(folder)]
     return subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
 
@@ -225,6 +225,8 @@ def main() -> None:
     if args.action == "guard":
         sys.stdin.read()
     cluster.stop()
+    if args.action == "guard":
+        shutil.rmtree(cluster.folder)
 
 
 if __name__ == "__main__":

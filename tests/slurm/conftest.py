@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -134,7 +133,6 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
     finally:
         watch.communicate()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture
