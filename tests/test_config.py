@@ -15,6 +15,7 @@ from flowdepth.errors import UserError
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 
+MARK = {"label": "a", "nll": 80, "source": "b", "quoted": "from memory", "protocol": "c"}
 HOSTILE_NAMES = ["", ".", "..", "/evil", "a/b", "a b", "a'b", 'a"b', "a;b", "a\nb", "a\n", "-n"]
 HOSTILE_NAMES += ["$(touch canary)", "`touch canary`", "{depth}", "{{x}}", "é", "a\0b", "a" * 101]
 
@@ -56,6 +57,13 @@ def refusal(**changes: object) -> str:
         ({"dataset": {"name": "npz; touch canary"}}, "dataset.name: found 'npz; touch canary'"),
         ({"report": {"title": "two\nlines"}}, "report.title: found 'two\\nlines'"),
         ({"report": {"title": "x" * 201}}, "expected have at most 200 characters"),
+        (
+            {"report": {"published": [MARK, {**MARK, "nl": 1}]}},
+            "report.published.1.nl: unknown key; did you mean nll?",
+        ),
+        ({"report": {"published": [{"nll": 80}]}}, "report.published.0.label: missing"),
+        ({"report": {"published": [{**MARK, "quoted": "heard"}]}}, "quoted: found 'heard'"),
+        ({"report": {"deviations": [""]}}, "report.deviations.0: found '', expected have at"),
         ({"depths": ["0; touch canary"]}, "depths.0: found '0; touch canary'"),
         ({"depths": [10_001]}, "depths.0: found 10001, expected less than or equal to 10000"),
         ({"seeds": ["$(touch canary)"]}, "seeds.0: found '$(touch canary)'"),

@@ -9,7 +9,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -47,6 +47,7 @@ Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 # What a path and the words of a command cannot hold, and the longest of both on Linux.
 Location = Annotated[str, Field(min_length=1, max_length=4095, pattern=r"^[^\x00]*$")]
 Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Sentence = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 # File systems take names of 255 bytes; logs write more than the pack into one.
 LONGEST_PACK_NAME = 200
 # Example images that evaluation keeps; the report shows as many of them as it is told to.
@@ -188,12 +189,31 @@ class TrainSettings(Section):
     training: Training = Training()
 
 
+class Published(Section):
+    """A published test log-likelihood, drawn and listed beside the study's own.
+
+    ``nll`` and ``spread`` in nats; ``bound`` where ``nll`` was published as an upper bound;
+    ``depth`` is null where the model is no planar flow; ``quoted`` tells where the number was read.
+    """
+
+    label: Annotated[Line, Field(min_length=1)]
+    depth: Annotated[Layers | None, BeforeValidator(_from_command_line)] = None
+    nll: Annotated[float, Field(allow_inf_nan=False)]
+    spread: Annotated[Positive | None, BeforeValidator(_from_command_line)] = None
+    bound: Flag = False
+    source: Sentence
+    quoted: Literal["from the paper", "from memory", "from third-party text"]
+    protocol: Sentence
+
+
 class Report(Section):
     """What the report shows beside the numbers."""
 
     title: Line = "How deep should a planar flow be?"
     mixed: Literal["refuse", "allow"] = "refuse"
     examples: Annotated[Count, Field(le=MOST_EXAMPLES)] = 10
+    published: tuple[Published, ...] = ()
+    deviations: tuple[Sentence, ...] = ()
 
 
 class Study(Section):
@@ -333,9 +353,10 @@ def _suggestion(path: tuple[int | str, ...]) -> str:
 
 
 def _section_at(path: tuple[int | str, ...]) -> type[Section]:
-    section: type[Section] = Study
+    section: Any = Study
     for part in path:
-        section = section.model_fields[str(part)].annotation  # type: ignore[assignment]
+        listed = isinstance(part, int)
+        section = get_args(section)[0] if listed else section.model_fields[part].annotation
     return section
 
 
