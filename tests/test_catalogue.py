@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flowdepth import catalogue
-from flowdepth.config import Dataset, Study
+from flowdepth.config import Dataset, Model, Study
 from flowdepth.errors import UserError
 
 
@@ -211,3 +211,15 @@ def test_wrong_npz_passes(tmp_path: Path, arrays: dict[str, np.ndarray], message
     found = refusal(name="npz", root=str(path))
     assert message in found
     assert str(path) in found
+
+
+def test_pixels_alone_are_compared_with_what_convolutions_take(tmp_path: Path) -> None:
+    square, wide = (
+        study(name="npz", root=str(npz(tmp_path / f"{i}.npz", images=grey(40, *shape)))).model_copy(
+            update={"model": Model(network="gated_conv")}
+        )
+        for i, shape in enumerate([(28, 28), (14, 56)])
+    )
+    catalogue.check(square)
+    with pytest.raises(UserError, match=r"takes images of 28x28 pixels, but those .* have 14x56"):
+        catalogue.check(wide)

@@ -45,6 +45,12 @@ def refusal(**changes: object) -> str:
         ({"training": {"updates": 5, "epochs": 5}}, "give one of the two"),
         ({"training": {"epochs": None}}, "give one of the two"),
         ({"training": {"momentum": 0.9}}, "adam takes none"),
+        (
+            {"model": {"network": "gated_conv", "latent": 8, "hidden": [300]}},
+            "model: hidden is [300] but network gated_conv has layers of its own; leave hidden at",
+        ),
+        ({"model": {"network": "gated_conv", "activation": "tanh"}}, "leave activation at 'relu'"),
+        ({"model": {"network": "gated_conv", "latent": 2}}, "set latent to 3 or more"),
         ({"dataset": {"test": 0.6, "validation": 0.4}}, "leave a share of the images"),
         ({"\r": {}}, "'\\r': unknown key"),
         ({"": {}}, "'': unknown key"),

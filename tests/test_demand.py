@@ -14,6 +14,12 @@ SHORT_MNIST = {
     "training": {"epochs": 2, "validation_samples": 1},
     "evaluate": {"samples": 100},
 }
+CONVOLUTIONS = {
+    "dataset": {"name": "binarized_mnist"},
+    "model": {"network": "gated_conv", "latent": 64},
+    "training": {"batch_size": 100, "epochs": None, "updates": 20, "validation_samples": 1},
+    "evaluate": {"samples": 1},
+}
 # Stage, study, K, seeds, then its peak memory [MB] and seconds on one thread of a shared machine.
 MEASURED = [
     ("train", {}, 0, 5, 418, 9.1),
@@ -25,6 +31,8 @@ MEASURED = [
     ("train", SHORT_MNIST, 0, 2, 524, 26.4),
     ("train", SHORT_MNIST, 16, 2, 549, 26.2),
     ("evaluate", SHORT_MNIST, 0, 2, 553, 38.9),
+    ("train", CONVOLUTIONS, 4, 2, 2122, 86.9),
+    ("evaluate", CONVOLUTIONS, 4, 2, 3090, 72.7),
 ]
 
 

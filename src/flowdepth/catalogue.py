@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from flowdepth.architecture import SIDE
 from flowdepth.config import Dataset, Study
 from flowdepth.errors import UserError
 
@@ -142,14 +143,19 @@ def training_images(dataset: Dataset) -> int:
     return split_sizes(dataset).train
 
 
-def pixels(dataset: Dataset) -> int:
-    """Return the number of pixels of an image; raises as `split_sizes` does."""
+def shape(dataset: Dataset) -> tuple[int, int]:
+    """Return height and width of an image in pixels; raises as `split_sizes` does."""
     if dataset.name == "npz":
         headers = npz_headers(Path(dataset.root))
         _, height, width = headers["images" if "images" in headers else "train"].shape
-        return height * width
+        return height, width
     facts = KNOWN[dataset.name]
-    return facts.height * facts.width
+    return facts.height, facts.width
+
+
+def pixels(dataset: Dataset) -> int:
+    """Return the number of pixels of an image; raises as `split_sizes` does."""
+    return math.prod(shape(dataset))
 
 
 def sizes_by_share(images: int, dataset: Dataset) -> Sizes:
@@ -268,7 +274,8 @@ def check(study: Study) -> None:
     UserError
         Naming everything that is wrong.
     """
-    _raise(list(_problems(study.dataset, study.training.batch_size)))
+    problems = list(_problems(study.dataset, study.training.batch_size))
+    _raise(problems or list(_network_problems(study)))
 
 
 def check_dataset(dataset: Dataset) -> None:
@@ -296,6 +303,16 @@ def _problems(dataset: Dataset, batch_size: int) -> Iterator[str]:
         yield str(error)
         return
     yield from _size_problems(dataset, sizes, batch_size)
+
+
+def _network_problems(study: Study) -> Iterator[str]:
+    found = shape(study.dataset)
+    if study.model.network == "gated_conv" and found != (SIDE, SIDE):
+        yield (
+            f"model.network: found gated_conv, which takes images of {SIDE}x{SIDE} pixels, but "
+            f"those of dataset.name {study.dataset.name} have {found[0]}x{found[1]}; set "
+            "model.network to dense or take other images"
+        )
 
 
 def _size_problems(dataset: Dataset, sizes: Sizes, batch_size: int) -> Iterator[str]:

@@ -88,6 +88,7 @@ class Dataset(Section):
 class Model(Section):
     """Encoder, decoder and likelihood, the same for every depth."""
 
+    network: Literal["dense", "gated_conv"] = "dense"
     hidden: tuple[Count, ...] = (200, 200)
     activation: Literal["relu", "softplus", "tanh", "gated", "maxout"] = "relu"
     maxout_window: Annotated[Whole, Field(ge=2)] = 4
@@ -95,6 +96,25 @@ class Model(Section):
     likelihood: Literal["bernoulli", "normal"] = "bernoulli"
     scale: Literal["learned", "fixed", "pixel"] = "learned"
     scale_start: Positive = 0.1
+
+    @model_validator(mode="after")
+    def _convolutions_are_fixed(self) -> Model:
+        if self.network == "dense":
+            return self
+        given, default = (model.model_dump(mode="json") for model in (self, Model()))
+        for key in ("hidden", "activation"):
+            if given[key] != default[key]:
+                raise ValueError(
+                    f"{key} is {_shown(given[key])} but network gated_conv has layers of its own; "
+                    f"leave {key} at {_shown(default[key])} or set network to dense"
+                )
+        if self.latent <= 2:
+            raise ValueError(
+                f"latent is {self.latent} but network is gated_conv: the quadrature and the "
+                "pictures of one or two dimensions decode a million points; set latent to 3 or "
+                "more, or network to dense"
+            )
+        return self
 
     @property
     def pieces(self) -> int:

@@ -6,14 +6,14 @@ little costs more than one that asked for too much. The Snakefile reads this in 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from flowdepth import catalogue
-from flowdepth.config import Model, Study
+from flowdepth.architecture import NetworkSize, network_size
+from flowdepth.config import Study
 
 # Two Snakemakes, torch, and what CUDA keeps on the host.
 _BASE_MB = 3000
@@ -52,25 +52,36 @@ class _Cell:
     sizes: catalogue.Sizes
 
     @property
-    def encoder(self) -> int:
-        """Weights of the encoder, the flow's parameters among its outputs."""
+    def network(self) -> NetworkSize:
+        """What encoder and decoder take, the flow's parameters among the encoder's outputs."""
         latent = self.study.model.latent
-        heads = 2 * latent + self.depth * (2 * latent + 1)
-        return _weights(self.study.model, (self.pixels, *self.study.model.hidden, heads))
+        return network_size(
+            self.study.model, self.pixels, outputs=2 * latent + self.depth * (2 * latent + 1)
+        )
+
+    @property
+    def encoder(self) -> int:
+        """Multiplications for one image."""
+        return self.network.encoder
 
     @property
     def decoder(self) -> int:
-        """Multiplications for one latent sample: the flow's, and the decoder's weights."""
-        model = self.study.model
-        flow = self.depth * (2 * model.latent + self.depth)
-        return flow + _weights(model, (model.latent, *model.hidden[::-1], self.pixels))
+        """Multiplications for one latent sample: the flow's and the decoder's."""
+        return self.depth * (2 * self.study.model.latent + self.depth) + self.network.decoder
+
+    @property
+    def learning_row(self) -> int:
+        """Numbers that one latent sample of one image takes in training, of all units."""
+        return _COPIES * (self.network.units + self._flow_units)
 
     @property
     def row(self) -> int:
-        """Numbers that one latent sample of one image takes, of all units."""
-        model = self.study.model
-        units = 2 * model.pieces * sum(model.hidden) + 2 * self.pixels
-        return _COPIES * (units + (3 * model.latent + 4) * (1 + self.depth))
+        """Numbers that one latent sample of one image takes where no gradients are asked for."""
+        return _COPIES * (self.network.passing + self._flow_units)
+
+    @property
+    def _flow_units(self) -> int:
+        return (3 * self.study.model.latent + 4) * (1 + self.depth)
 
 
 def demand(stage: str, study: Study, depth: int, replicas: int) -> Demand:
@@ -105,12 +116,12 @@ def _train(cell: _Cell) -> tuple[float, float]:
     checked = cell.sizes.validation * (cell.encoder + training.validation_samples * cell.decoder)
     work = updates / per_epoch * cell.replicas * (learned + checked)
     rows = max(
-        min(training.batch_size, cell.sizes.train) * samples,
-        min(_VALIDATED, cell.sizes.validation) * training.validation_samples,
+        min(training.batch_size, cell.sizes.train) * samples * cell.learning_row,
+        min(_VALIDATED, cell.sizes.validation) * training.validation_samples * cell.row,
     )
     noise = cell.sizes.train * samples * cell.study.model.latent
     # Every seed may see other images, and grey ones are numbers.
-    per_seed = _STATES * (cell.encoder + cell.decoder) + rows * cell.row + 2 * noise
+    per_seed = _STATES * cell.network.parameters + rows + 2 * noise
     seen = cell.replicas * cell.sizes.train * cell.pixels
     numbers = cell.replicas * per_seed + seen + _stored(cell)
     pauses = updates * (_SECONDS_PER_UPDATE + cell.depth * _SECONDS_PER_LAYER)
@@ -133,7 +144,7 @@ def _gaps(cell: _Cell) -> tuple[float, float]:
     gaps = cell.study.gaps
     samples = 3 * gaps.steps * _GAP_SAMPLES_PER_STEP + 2 * gaps.samples
     work = cell.replicas * gaps.images * samples * cell.decoder
-    rows = cell.replicas * gaps.images * _GAP_SAMPLES_PER_STEP * cell.row
+    rows = cell.replicas * gaps.images * _GAP_SAMPLES_PER_STEP * cell.learning_row
     noise = cell.replicas * gaps.images * (gaps.samples + 200) * (cell.study.model.latent + 8)
     pauses = gaps.steps * (_SECONDS_PER_UPDATE + cell.depth * _SECONDS_PER_LAYER)
     return _decoding(cell) + rows + noise + _stored(cell), pauses + work / _PER_SECOND
@@ -148,14 +159,9 @@ _STAGES: dict[str, Callable[[_Cell], tuple[float, float]]] = {
 
 
 def _decoding(cell: _Cell) -> int:
-    parameters = cell.replicas * (cell.encoder + cell.decoder)
+    parameters = cell.replicas * cell.network.parameters
     return parameters + max(_ROWS, cell.replicas) * cell.row
 
 
 def _stored(cell: _Cell) -> int:
     return sum(cell.sizes) * cell.pixels
-
-
-def _weights(model: Model, widths: tuple[int, ...]) -> int:
-    layers = itertools.pairwise(widths)
-    return model.pieces * sum((inputs + 1) * outputs for inputs, outputs in layers)

@@ -212,6 +212,5 @@ def _affordable_rows(model: PlanarVAE, images: Tensor) -> int:
     if images.device.type == "cpu":
         return _CPU_ROWS
     free, _ = torch.cuda.mem_get_info(images.device)
-    widest = max(p.shape[-1] for p in model.parameters())
-    per_row = _BUFFERS_PER_ROW * widest * images.element_size()
+    per_row = _BUFFERS_PER_ROW * model.widest * images.element_size()
     return max(1, int(_GPU_MEMORY_SHARE * free / per_row))

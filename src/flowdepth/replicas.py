@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from flowdepth.config import Flow, Model
+from flowdepth.convolutions import Convolution
+from flowdepth.dense import Dense
 from flowdepth.flows import IDENTITY
 from flowdepth.streams import generator
-from flowdepth.vae import Dense, PlanarVAE
+from flowdepth.vae import PlanarVAE
 
 # Spread of a new layer's amortised parameters over images, against their common value of about 1.
 _FLOW_SPREAD = 0.1
@@ -32,8 +34,9 @@ def build(
 ) -> PlanarVAE:
     """Return the model for all ``seeds``, replica ``r`` initialised from ``seeds[r]``.
 
-    Dense layers are Glorot-uniform with zero bias. Flow layers start as the identity for the mean
-    image: ``w ~ N(0, I / D)`` and ``u`` along ``w`` with ``softplus(w . u) = 1``.
+    Dense layers are Glorot-uniform with zero bias, convolutions uniform within
+    ``gain sqrt(3 / fan_in)``. Flow layers start as the identity for the mean image:
+    ``w ~ N(0, I / D)`` and ``u`` along ``w`` with ``softplus(w . u) = 1``.
     """
     vae = PlanarVAE(model, flow, depth, pixels, len(seeds))
     with torch.no_grad():
@@ -44,11 +47,13 @@ def build(
 
 def _initialise(vae: PlanarVAE, row: int, seed: int) -> None:
     for name, module in vae.named_modules():
-        if isinstance(module, Dense):
+        if isinstance(module, Dense | Convolution):
             weight = module.weight[row]
-            columns = 2 * vae.latent if module is vae.head else weight.shape[1]
-            bound = math.sqrt(6 / (weight.shape[0] + columns))
-            weight[:, :columns].uniform_(-bound, bound, generator=generator(seed, "initial", name))
+            if module is vae.head:  # the other columns are the flow's
+                weight = weight[:, : 2 * vae.latent]
+            convolved = isinstance(module, Convolution)
+            bound = module.bound if convolved else math.sqrt(6 / sum(weight.shape))
+            weight.uniform_(-bound, bound, generator=generator(seed, "initial", name))
             module.bias[row].zero_()
     if vae.shared is None:
         _initialise_flow(vae, vae.head.bias[row, 0, 2 * vae.latent :], seed)

@@ -11,58 +11,23 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from flowdepth import convolutions, dense
 from flowdepth.config import Flow, Model
+from flowdepth.convolutions import Convolution
+from flowdepth.dense import Dense
 from flowdepth.flows import PlanarParameters, inverse, planar_flow
 from flowdepth.observation import observation
 
 _LOG_2PI = math.log(2 * math.pi)
 # Points decoded at once on the CPU: their pixels stay in a core's own cache.
 _CACHED_ROWS = 512
-_POINTWISE = {"relu": torch.relu, "softplus": functional.softplus, "tanh": torch.tanh}
-
-
-class Dense(nn.Module):
-    """``x W + b`` for each replica: ``x`` [R, N, in] to [R, N, out]."""
-
-    def __init__(self, replicas: int, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(replicas, inputs, outputs))
-        self.bias = nn.Parameter(torch.empty(replicas, 1, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``x W + b`` [R, N, out]."""
-        return torch.baddbmm(self.bias, x, self.weight)
-
-
-class Hidden(nn.Module):
-    """A dense layer and its activation; gated and maxout units take several linear pieces each."""
-
-    def __init__(self, replicas: int, inputs: int, outputs: int, model: Model) -> None:
-        super().__init__()
-        self.activation = model.activation
-        self.pieces = model.pieces
-        self.dense = Dense(replicas, inputs, outputs * self.pieces)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the layer's units [R, N, outputs]."""
-        y = self.dense(x)
-        if self.activation == "gated":
-            return functional.glu(y)
-        if self.activation == "maxout":
-            return y.unflatten(-1, (self.pieces, -1)).amax(-2)
-        return _POINTWISE[self.activation](y)
+_NETWORKS = {"dense": dense, "gated_conv": convolutions}
 
 
 def log_standard_normal(z: Tensor) -> Tensor:
     """Return ``log N(z; 0, I)`` in nats, [...] for ``z`` [..., D]."""
     return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * _LOG_2PI
-
-
-def _mlp(replicas: int, inputs: int, widths: tuple[int, ...], model: Model) -> nn.Sequential:
-    pairs = zip((inputs, *widths), widths, strict=False)
-    return nn.Sequential(*(Hidden(replicas, i, o, model) for i, o in pairs))
 
 
 class Posterior(NamedTuple):
@@ -113,13 +78,12 @@ class PlanarVAE(nn.Module):
         self._layer_sizes = [depth * model.latent, depth * model.latent, depth]
         flow_size = sum(self._layer_sizes)
         amortised = flow.parameters == "amortised"
-        widths = model.hidden
-        self.trunk = _mlp(replicas, pixels, widths, model)
+        network = _NETWORKS[model.network]
+        self.trunk, features = network.encoder(model, pixels, replicas)
         heads = 2 * model.latent + (flow_size if amortised else 0)
-        self.head = Dense(replicas, (pixels, *widths)[-1], heads)
+        self.head = Dense(replicas, features, heads)
         self.shared = None if amortised else nn.Parameter(torch.empty(replicas, 1, flow_size))
-        self.decoder = _mlp(replicas, model.latent, widths[::-1], model)
-        self.output = Dense(replicas, (model.latent, *widths[::-1])[-1], pixels)
+        self.decoder, self.output = network.decoder(model, pixels, replicas)
         self.observation = observation(model, replicas, pixels)
         # The decoder's products in bfloat16: for evaluation, where the settings ask for it.
         self.bf16_decoder = False
@@ -128,6 +92,11 @@ class PlanarVAE(nn.Module):
     def replicas(self) -> int:
         """The number of seeds ``R`` held side by side."""
         return self.head.weight.shape[0]
+
+    @property
+    def widest(self) -> int:
+        """The most numbers that a layer makes of one image or latent point."""
+        return max(m.width for m in self.modules() if isinstance(m, Dense | Convolution))
 
     def encode(self, x: Tensor) -> Posterior:
         """Return ``q_K(z|x)`` for images ``x`` [R, N, P]."""

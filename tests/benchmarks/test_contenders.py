@@ -10,10 +10,10 @@ from benchmarks.contenders import AMORTISED, SHARED, contender
 from benchmarks.contenders.base import Contender, ModuleContender
 from benchmarks.work import Sizes, images
 from flowdepth.config import Objective
+from flowdepth.dense import Dense
 from flowdepth.flows import invertible
 from flowdepth.likelihood import estimate
 from flowdepth.objective import objective
-from flowdepth.vae import Dense
 
 SIZES = Sizes(pixels=20, hidden=(16, 12), latent=5)
 DEPTH = 3
