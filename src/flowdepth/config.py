@@ -232,7 +232,7 @@ class Report(Section):
     title: Line = "How deep should a planar flow be?"
     mixed: Literal["refuse", "allow"] = "refuse"
     examples: Annotated[Count, Field(le=MOST_EXAMPLES)] = 10
-    published: tuple[Published, ...] = ()
+    published: Annotated[tuple[Published, ...], Field(max_length=26)] = ()
     deviations: tuple[Sentence, ...] = ()
 
 

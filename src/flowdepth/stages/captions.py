@@ -12,7 +12,9 @@ CAPTIONS = {
         f"t-interval beside them, hollow where more than {100 * WARNING_SHARE:.0f} % of the images "
         f"have weights of a Pareto shape above {K_HAT_LIMIT}; the dashed line is the mean of "
         "K = 0. Below, where K = 0 was trained: the difference from K = 0 paired by seed, with its "
-        "95 % t-interval, not corrected for the number of depths."
+        "95 % t-interval, not corrected for the number of depths. Grey diamonds, and dotted lines "
+        "for other models, are published numbers where the study names any; arrows tell of those "
+        "beyond the axis."
     ),
     "convergence": (
         "Test NLL against the number S of importance samples, the first S of the same draws, mean "

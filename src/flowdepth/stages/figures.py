@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from flowdepth import style
-from flowdepth.config import Study
+from flowdepth.config import Published, Study
 from flowdepth.provenance import Job
 from flowdepth.results import (
     CONVERGENCE,
@@ -32,10 +32,13 @@ from flowdepth.results import (
 )
 from flowdepth.stages import trust_figures
 from flowdepth.stages.command import run
+from flowdepth.stages.published_marks import add_key, mark_published
 from flowdepth.weights import WARNING_SHARE
 
 
-def nll_by_depth(metrics: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+def nll_by_depth(
+    metrics: pd.DataFrame, summary: pd.DataFrame, published: Sequence[Published] = ()
+) -> Figure:
     """Draw the test NLL against K, every seed a dot; below it the paired difference from K = 0.
 
     Intervals of two means may overlap although the paired difference is clear, so that the lower
@@ -49,7 +52,11 @@ def nll_by_depth(metrics: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         _means(panels[1], summary, "nll_difference", style.ACCENT)
         _reference(panels[1], 0.0)
         panels[1].set_ylabel("difference from K = 0\n(nats, paired by seed)")
-    style.depth_axis(panels[-1], summary["depth"].tolist())
+    depths = summary["depth"].tolist()
+    style.depth_axis(panels[-1], depths)
+    if published and summary["seeds"].any():
+        mark_published(panels[0], published, depths)
+        add_key(figure, published)
     return figure
 
 
@@ -236,7 +243,7 @@ def draw(
     convergence: pd.DataFrame,
 ) -> Iterator[tuple[str, Figure]]:
     """Yield every figure of the study with its name."""
-    yield "nll_by_depth", nll_by_depth(metrics, summary)
+    yield "nll_by_depth", nll_by_depth(metrics, summary, study.report.published)
     yield "convergence", trust_figures.convergence(convergence)
     images = read_images(packs, metrics)
     yield "weights", trust_figures.weights(images, summary, study.evaluate.samples)
