@@ -21,11 +21,12 @@ from torch import Tensor, nn
 from benchmarks.clock import seconds
 from benchmarks.results import FOLDER, footer, provenance, write
 from flowdepth import checkpoint, datasets, inputs, likelihood
+from flowdepth.dense import Dense
 from flowdepth.devices import select
 from flowdepth.files import write_text
 from flowdepth.streams import image_normals
 from flowdepth.typesetting import markdown
-from flowdepth.vae import Dense, PlanarVAE
+from flowdepth.vae import PlanarVAE
 
 _ROUNDS = 3
 # Of float32's 23 bits after the leading one TF32 keeps 10.

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
 from flowdepth.config import Flow
-from flowdepth.flows import PlanarParameters, planar_flow
+from flowdepth.flows.planar import Layers
 from flowdepth.likelihood import Estimate, estimate, summarise_weights
 from flowdepth.objective import log_weight
 from flowdepth.quadrature import exact_log_likelihood
@@ -124,7 +124,7 @@ def test_layers_disagree_with_pyro(depth: int, latent: int) -> None:
     shapes = [(1, latent), (depth, latent), (depth, latent), (depth,)]
     z, u, w, b = (torch.randn(4000, *s, generator=noise).double() for s in shapes)
     a = (u * w).sum(-1)
-    ours = planar_flow(z, PlanarParameters(u, w, b))
+    ours = Layers(u, w, b).forward(z)
     theirs = pyro_stack(z.squeeze(1), u, w, b)
     accurate = ((a > -12) & (a < 18)).all(-1)
     assert accurate.sum().item() > 3900

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from flowdepth.errors import UserError
+from flowdepth.flows import KINDS
 
 _MOST_SHOWN = 100
 _WORDS = {"null": None, "true": True, "false": False}
@@ -123,9 +124,17 @@ class Model(Section):
 
 
 class Flow(Section):
-    """The planar flow between encoder and decoder."""
+    """The flow between encoder and decoder; its kind alone is short for the section."""
 
+    model_config = ConfigDict(json_schema_extra={"type": ["object", "string"]})
+
+    kind: Literal[*KINDS] = "planar"
     parameters: Literal["amortised", "shared"] = "amortised"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_alone(cls, found: object) -> object:
+        return {"kind": found} if isinstance(found, str) else found
 
 
 class Annealing(Section):

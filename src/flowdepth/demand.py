@@ -14,6 +14,7 @@ from functools import cache
 from flowdepth import catalogue
 from flowdepth.architecture import NetworkSize, network_size
 from flowdepth.config import Study
+from flowdepth.flows import KINDS
 
 # Two Snakemakes, torch, and what CUDA keeps on the host.
 _BASE_MB = 3000
@@ -55,9 +56,8 @@ class _Cell:
     def network(self) -> NetworkSize:
         """What encoder and decoder take, the flow's parameters among the encoder's outputs."""
         latent = self.study.model.latent
-        return network_size(
-            self.study.model, self.pixels, outputs=2 * latent + self.depth * (2 * latent + 1)
-        )
+        heads = 2 * latent + self.depth * KINDS[self.study.flow.kind].parameters(latent)
+        return network_size(self.study.model, self.pixels, outputs=heads)
 
     @property
     def encoder(self) -> int:

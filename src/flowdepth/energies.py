@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowdepth.flows import IDENTITY, PlanarParameters, inverse, planar_flow
+from flowdepth.flows.planar import IDENTITY, Layers
 from flowdepth.streams import generator
 from flowdepth.vae import log_standard_normal
 
@@ -77,23 +77,23 @@ class Fit:
 
     mean: Tensor
     log_sigma: Tensor
-    flow: PlanarParameters
+    flow: Layers
 
     def restart(self, energy_index: int, restart: int) -> Fit:
         """Return the fit of one energy and restart, its leading axes of size 1."""
         e, r = slice(energy_index, energy_index + 1), slice(restart, restart + 1)
-        flow = PlanarParameters(*(t[e, r] for t in self.flow))
+        flow = Layers(*(t[e, r] for t in self.flow))
         return Fit(self.mean[e, r], self.log_sigma[e, r], flow)
 
     def sample(self, eps: Tensor) -> tuple[Tensor, Tensor]:
         """Return points ``z_K`` and ``log q_K`` at them, from ``eps`` [E, R, S, 2]."""
         z_0 = self.mean.unsqueeze(-2) + self.log_sigma.exp().unsqueeze(-2) * eps
-        z_k, ladj = planar_flow(z_0, self.flow)
+        z_k, ladj = self.flow.forward(z_0)
         return z_k, self._log_base(eps) - ladj
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Return ``log q_K`` [E, R, S] at given points [E, R, S, 2], by the flow's inverse."""
-        z_0, ladj = inverse(z, self.flow)
+        z_0, ladj = self.flow.inverse(z)
         eps = (z_0 - self.mean.unsqueeze(-2)) * (-self.log_sigma).exp().unsqueeze(-2)
         return self._log_base(eps) - ladj
 
@@ -120,7 +120,7 @@ def fit(depth: int, steps: int = STEPS, restarts: int = RESTARTS, seed: int = 0)
         (log_q + beta * _energies(z)).mean(-1).sum().backward()
         adam.step()
     mean, log_sigma, *flow = (t.detach() for t in leaves)
-    return Fit(mean, log_sigma, PlanarParameters(*flow))
+    return Fit(mean, log_sigma, Layers(*flow))
 
 
 def _start(depth: int, restarts: int, seed: int) -> Fit:
@@ -130,7 +130,7 @@ def _start(depth: int, restarts: int, seed: int) -> Fit:
     b = torch.randn(len(NAMES), restarts, depth, generator=noise, dtype=torch.float64)
     u = IDENTITY * w / w.square().sum(-1, keepdim=True)
     zeros = torch.zeros(len(NAMES), restarts, 2, dtype=torch.float64)
-    return Fit(zeros.clone(), zeros.clone(), PlanarParameters(u, w, b))
+    return Fit(zeros.clone(), zeros.clone(), Layers(u, w, b))
 
 
 def _energies(z: Tensor, names: tuple[str, ...] = NAMES) -> Tensor:

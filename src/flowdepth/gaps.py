@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from flowdepth.config import Gaps
-from flowdepth.flows import PlanarParameters
 from flowdepth.likelihood import Estimate, summarise_weights
 from flowdepth.memory import halved
 from flowdepth.objective import log_weight
@@ -205,8 +204,8 @@ def _bound(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> Tensor:
 def _own_parameters(q: Posterior) -> Posterior:
     """Return a copy in which every image has parameters of its own, also where shared."""
     rows = q.mu.shape[:2]
-    flow = (t.detach().expand(*rows, *t.shape[2:]).clone() for t in q.flow)
-    return Posterior(q.mu.detach().clone(), q.log_var.detach().clone(), PlanarParameters(*flow))
+    flow = type(q.flow)(*(t.detach().expand(*rows, *t.shape[2:]).clone() for t in q.flow))
+    return Posterior(q.mu.detach().clone(), q.log_var.detach().clone(), flow)
 
 
 def _noise_by_step(

@@ -15,7 +15,6 @@ from torch import Tensor
 from flowdepth.config import Flow, Model
 from flowdepth.convolutions import Convolution
 from flowdepth.dense import Dense
-from flowdepth.flows import IDENTITY
 from flowdepth.streams import generator
 from flowdepth.vae import PlanarVAE
 
@@ -35,8 +34,7 @@ def build(
     """Return the model for all ``seeds``, replica ``r`` initialised from ``seeds[r]``.
 
     Dense layers are Glorot-uniform with zero bias, convolutions uniform within
-    ``gain sqrt(3 / fan_in)``. Flow layers start as the identity for the mean image:
-    ``w ~ N(0, I / D)`` and ``u`` along ``w`` with ``softplus(w . u) = 1``.
+    ``gain sqrt(3 / fan_in)``. Flow layers start as the identity for the mean image.
     """
     vae = PlanarVAE(model, flow, depth, pixels, len(seeds))
     with torch.no_grad():
@@ -63,11 +61,7 @@ def _initialise(vae: PlanarVAE, row: int, seed: int) -> None:
 
 
 def _initialise_flow(vae: PlanarVAE, flat: Tensor, seed: int) -> None:
-    u, w, b = vae.layers(flat)
-    for k in range(vae.depth):
-        w[k].normal_(generator=generator(seed, "initial", "flow", k)).div_(math.sqrt(vae.latent))
-        u[k] = IDENTITY * w[k] / w[k].square().sum()
-    b.zero_()
+    vae.layers(flat).start([generator(seed, "initial", "flow", k) for k in range(vae.depth)])
 
 
 def _spread_flow(vae: PlanarVAE, flat: Tensor, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Variational auto-encoder with a planar-flow posterior; ``K = 0`` is the vanilla VAE.
+"""Variational auto-encoder whose posterior a flow moves; ``K = 0`` is the vanilla VAE.
 
 Every parameter carries a leading replica axis: ``R`` seeds are one model, their products batched.
 Shapes: images ``x`` [R, N, P], latent points ``z`` [R, N, S, D].
@@ -16,7 +16,8 @@ from flowdepth import convolutions, dense
 from flowdepth.config import Flow, Model
 from flowdepth.convolutions import Convolution
 from flowdepth.dense import Dense
-from flowdepth.flows import PlanarParameters, inverse, planar_flow
+from flowdepth.flows import KINDS
+from flowdepth.flows.layers import Layers, family
 from flowdepth.observation import observation
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -38,13 +39,19 @@ class Posterior(NamedTuple):
 
     mu: Tensor
     log_var: Tensor
-    flow: PlanarParameters
+    flow: Layers
 
     def of(self, images: slice) -> Posterior:
         """Return the posteriors of some of the images."""
-        shared = self.flow.w.shape[1] == 1
-        flow = self.flow if shared else PlanarParameters(*(t[:, images] for t in self.flow))
+        flow = self.flow
+        if self._sets > 1:
+            flow = type(flow)(*(t[:, images] for t in flow))
         return Posterior(self.mu[:, images], self.log_var[:, images], flow)
+
+    @property
+    def _sets(self) -> int:
+        """Parameter sets of the flow: one an image, or a single one where shared."""
+        return self.flow[0].shape[1]
 
     def sample(self, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return ``z_0``, ``z_K`` [R, N, S, D] and the log-abs-det-Jacobian [R, N, S].
@@ -52,30 +59,32 @@ class Posterior(NamedTuple):
         ``z_0 = mu + exp(log_var / 2) eps`` for ``eps`` [R, N, S, D].
         """
         z_0 = torch.addcmul(self.mu.unsqueeze(-2), (0.5 * self.log_var).exp().unsqueeze(-2), eps)
-        sets = self.flow.w.shape[1]
-        points = z_0.reshape(z_0.shape[0], sets, -1, z_0.shape[-1])
-        z_k, ladj = planar_flow(points, self.flow)
+        z_k, ladj = self.flow.forward(self._by_set(z_0))
         return z_0, z_k.view_as(z_0), ladj.view(z_0.shape[:-1])
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Return ``log q_K(z|x)`` [R, N, S] in nats at given points ``z`` [R, N, S, D].
 
-        Through the flow's inverse, as accurate as that; no gradients pass the flow.
+        Through the flow's inverse, as accurate as that.
         """
-        sets = self.flow.w.shape[1]
-        z_0, ladj = inverse(z.reshape(z.shape[0], sets, -1, z.shape[-1]), self.flow)
+        z_0, ladj = self.flow.inverse(self._by_set(z))
         eps = (z_0.view_as(z) - self.mu.unsqueeze(-2)) * (-0.5 * self.log_var).exp().unsqueeze(-2)
         log_volume = 0.5 * self.log_var.sum(-1, keepdim=True)
         return log_standard_normal(eps) - log_volume - ladj.view(z.shape[:-1])
 
+    def _by_set(self, z: Tensor) -> Tensor:
+        return z.reshape(z.shape[0], self._sets, -1, z.shape[-1])
+
 
 class PlanarVAE(nn.Module):
-    """Encoder, flow of ``K`` planar layers and decoder, for ``R`` replicas at once."""
+    """Encoder, flow of ``K`` layers and decoder, for ``R`` replicas at once."""
 
     def __init__(self, model: Model, flow: Flow, depth: int, pixels: int, replicas: int) -> None:
         super().__init__()
         self.latent, self.depth = model.latent, depth
-        self._layer_sizes = [depth * model.latent, depth * model.latent, depth]
+        self._family, size = family(flow.kind), KINDS[flow.kind]
+        self._vectors = size.vectors
+        self._layer_sizes = size.vectors * [depth * model.latent] + size.numbers * [depth]
         flow_size = sum(self._layer_sizes)
         amortised = flow.parameters == "amortised"
         network = _NETWORKS[model.network]
@@ -108,13 +117,14 @@ class PlanarVAE(nn.Module):
         mu, log_var, *layers = out.split(base + self._layer_sizes, -1)
         return Posterior(mu, log_var, self._shaped(*layers))
 
-    def layers(self, flat: Tensor) -> PlanarParameters:
-        """Return views of the parameters of all layers, laid out [u | w | b] in ``flat``."""
+    def layers(self, flat: Tensor) -> Layers:
+        """Return views of the parameters of all layers, which lie one after another in ``flat``."""
         return self._shaped(*flat.split(self._layer_sizes, -1))
 
-    def _shaped(self, u: Tensor, w: Tensor, b: Tensor) -> PlanarParameters:
+    def _shaped(self, *flat: Tensor) -> Layers:
         shape = (self.depth, self.latent)
-        return PlanarParameters(u.unflatten(-1, shape), w.unflatten(-1, shape), b)
+        vectors = (t.unflatten(-1, shape) for t in flat[: self._vectors])
+        return self._family(*vectors, *flat[self._vectors :])
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the decoder's output [R, N, S, P] for latent points ``z`` [R, N, S, D]."""

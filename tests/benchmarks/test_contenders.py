@@ -11,7 +11,7 @@ from benchmarks.contenders.base import Contender, ModuleContender
 from benchmarks.work import Sizes, images
 from flowdepth.config import Objective
 from flowdepth.dense import Dense
-from flowdepth.flows import invertible
+from flowdepth.flows.planar import invertible
 from flowdepth.likelihood import estimate
 from flowdepth.objective import objective
 

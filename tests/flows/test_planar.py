@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from flowdepth.flows import PlanarParameters, inverse, invertible, planar_flow
+from flowdepth.flows.planar import Layers, invertible
 
 
 def drawn(*lead: int, depth: int, latent: int, points: int, scale: float = 1.0) -> list[Tensor]:
@@ -21,7 +21,7 @@ def drawn(*lead: int, depth: int, latent: int, points: int, scale: float = 1.0) 
 
 
 def flow(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return planar_flow(z, PlanarParameters(u, w, b))
+    return Layers(u, w, b).forward(z)
 
 
 def textbook_layer(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
@@ -204,9 +204,9 @@ def test_inverse_misses_at_the_edges(a: float, log_norm: float, p: float) -> Non
         (*(t.float() for t in edge_layer(a, log_norm)), torch.finfo(torch.float32).eps),
     ]:
         asked = torch.tensor([[0.0, 0.3], [1.0, 0.3], [-1e-3, 0.3]], dtype=u.dtype) / w[0, 0]
-        parameters = PlanarParameters(u, w, torch.full((1,), p, dtype=u.dtype))
-        z, ladj = inverse(asked, parameters)
-        again, _ = planar_flow(z, parameters)
+        parameters = Layers(u, w, torch.full((1,), p, dtype=u.dtype))
+        z, ladj = parameters.inverse(asked)
+        again, _ = parameters.forward(z)
         heights = ((again - asked) * w).sum(-1)
         assert ladj.isfinite().all()
         assert (heights.abs() <= 8 * eps * (1 + abs(a) + (1 + abs(p)) * ladj.exp())).all()
@@ -220,7 +220,7 @@ def test_inverse_goes_back_elsewhere(depth: int, dtype: torch.dtype, error: floa
     u = 0.1 * u + 0.54 * w / w.square().sum(-1, keepdim=True)
     z, u, w, b = (t.to(dtype) for t in (z, u, w, b))
     moved, ladj = flow(z, u, w, b)
-    back, back_ladj = inverse(moved, PlanarParameters(u, w, b))
+    back, back_ladj = Layers(u, w, b).inverse(moved)
     apart = (back - z).norm(dim=-1) / (1 + z.norm(dim=-1))
     assert apart.max().item() < error
     assert (back_ladj - ladj).abs().max().item() < 4 * error
@@ -231,7 +231,7 @@ def test_inverse_of_strong_layers_is_wrong_by_more_than_rounding(scale: float) -
     """Its error is that of a pre-activation, enlarged by what the layer contracts."""
     z, u, w, b = drawn(2000, depth=1, latent=3, points=5, scale=scale)
     moved, ladj = flow(z, u, w, b)
-    back, back_ladj = inverse(moved, PlanarParameters(u, w, b))
+    back, back_ladj = Layers(u, w, b).inverse(moved)
     u_hat, _ = invertible(u, w)
     terms = (w.abs() @ moved.abs().mT).squeeze(1) + b.abs()
     bound = 2 * torch.finfo(z.dtype).eps * (1 + u_hat.norm(dim=-1) * terms / ladj.exp())
@@ -243,10 +243,10 @@ def test_inverse_of_strong_layers_is_wrong_by_more_than_rounding(scale: float) -
 def test_inverse_stops_before_it_has_converged() -> None:
     """A layer that contracts to nothing: near its plane Newton's steps gain a third at a time."""
     target = torch.tensor([0.0, 1e-300, 1e-12, -1e-3, 2.0], dtype=torch.float64)
-    layer = PlanarParameters(
+    layer = Layers(
         torch.tensor([[-80.0]]).double(), torch.ones(1, 1).double(), torch.zeros(1).double()
     )
-    found = inverse(target.unsqueeze(-1), layer)[0].squeeze(-1)
+    found = layer.inverse(target.unsqueeze(-1))[0].squeeze(-1)
     assert found[0] == 0
     assert found[1].log().item() == pytest.approx(math.log(1e-300) + 80)
     # h = p - p^3 / 3 there, of which p itself cancels.
@@ -256,14 +256,14 @@ def test_inverse_stops_before_it_has_converged() -> None:
 
 def test_inverse_of_no_layers_moves_points() -> None:
     z, u, w, b = drawn(2, depth=0, latent=3, points=5)
-    back, ladj = inverse(z, PlanarParameters(u, w, b))
+    back, ladj = Layers(u, w, b).inverse(z)
     assert torch.equal(back, z)
     assert not ladj.any()
 
 
 def test_inverse_of_zero_w_gives_nan() -> None:
     u, w, b = torch.ones(1, 3), torch.zeros(1, 3), torch.full((1,), 0.5)
-    back, ladj = inverse(torch.zeros(1, 3), PlanarParameters(u, w, b))
+    back, ladj = Layers(u, w, b).inverse(torch.zeros(1, 3))
     torch.testing.assert_close(back, -torch.tanh(b).expand(1, 3))
     assert ladj.item() == 0
 
@@ -275,3 +275,9 @@ def test_cuda_disagrees_with_cpu() -> None:
     there = flow(*(t.cuda() for t in (z, u, w, b)))
     for cpu, cuda in zip(here, there, strict=True):
         torch.testing.assert_close(cpu, cuda.cpu())
+
+
+@pytest.mark.parametrize("scale", [0.3, 2.0])
+def test_inverse_has_other_derivatives_than_the_implicit_function(scale: float) -> None:
+    inputs = [t.requires_grad_() for t in drawn(2, depth=3, latent=2, points=3, scale=scale)]
+    assert torch.autograd.gradcheck(lambda z, *layers: Layers(*layers).inverse(z), inputs)
