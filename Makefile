@@ -9,10 +9,14 @@ QUICK ?=
 SLURM ?= /tmp/flowdepth-slurm-$(shell id -un)
 SLURM_TESTS ?= slurm
 
-.PHONY: study test faults test-slurm slurm-up slurm-down lint benchmark benchmark-study clean
+.PHONY: study watch test faults test-slurm slurm-up slurm-down lint benchmark benchmark-study clean
 
 study: .venv/installed
 	$(BIN)/snakemake
+
+# STUDY=studies/mnist.yaml watches another study than config.yaml.
+watch: .venv/installed
+	@$(BIN)/python -m flowdepth.watch $(if $(STUDY),--configfile $(STUDY))
 
 test: .venv/installed
 	$(BIN)/pytest

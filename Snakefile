@@ -54,3 +54,8 @@ for depth in study.depths:
         localrule: True
         message:
             f"K = {depth} is done; `snakemake` brings the report up to date"
+
+
+onsuccess:
+    if any(job.rule.name == "report" for job in workflow.dag.finished_jobs):
+        print(f"The report is written: {Path(results('report.html')).resolve()}")

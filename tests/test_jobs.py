@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdepth.jobs import Job, Row, judge, summary_rows, why
+from flowdepth.jobs import Job, Plan, Row, judge, summary_rows, why
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 SUMMARY = """Building DAG of jobs...
@@ -45,14 +45,36 @@ def job(
     if text is not None:
         log.write_text(text)
         os.utime(log, (NOW - silent, NOW - silent))
-    return judge(Row("train", 8, "0-4", log, missing, pending), reason, NOW)
+    return judge(Row("train", 8, "0-4", log, (), missing, pending), reason, NOW)
 
 
 def test_summary_is_misread() -> None:
     report, train = summary_rows(SUMMARY)
-    assert report == Row("report", None, None, Path("results/s/logs/report.log"), True, True)
+    page, log = Path("results/s/report.html"), Path("results/s/logs/report.log")
+    assert report == Row("report", None, None, log, (page,), missing=True, pending=True)
     log = Path("results/s/logs/train/K8_seeds0+1.log")
-    assert train == Row("train", 8, "0+1", log, missing=True, pending=False)
+    outputs = tuple(Path("results/s/K8/seeds0+1", n) for n in ("model.safetensors", "history.csv"))
+    assert train == Row("train", 8, "0+1", log, outputs, missing=True, pending=False)
+
+
+@pytest.mark.parametrize(
+    ("made", "state"),
+    [
+        ({}, "waiting"),
+        ({"a": NOW + 1}, "waiting"),
+        ({"a": NOW - 9, "b": NOW - 1}, "stale"),
+        ({"a": NOW - 1, "b": NOW + 1}, "done"),
+    ],
+)
+def test_what_ends_after_the_plan_is_never_done(
+    tmp_path: Path, made: dict[str, float], state: str
+) -> None:
+    for name, time in made.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time, time))
+    outputs = (tmp_path / "a", tmp_path / "b")
+    row = Row("train", 8, "0-4", tmp_path / "log", outputs, missing=not made, pending=True)
+    assert [job.state for job in Plan((row,), {}, NOW).jobs()] == [state]
 
 
 def test_states_without_a_log_are_mixed_up(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
@@ -77,23 +77,56 @@ class Row:
     depth: int | None
     pack: str | None
     log: Path
+    outputs: tuple[Path, ...]
     missing: bool
     pending: bool
 
 
-def read_jobs(options: Sequence[str]) -> list[Job]:
-    """Return the jobs of the study that ``snakemake`` with these options makes, in their order.
+@dataclass(frozen=True)
+class Plan:
+    """What Snakemake answered when it was asked at the time ``asked``, in seconds.
+
+    Attributes
+    ----------
+    rows
+        The jobs in the order of the data.
+    reasons
+        Why a job is to run, by its log.
+    """
+
+    rows: tuple[Row, ...]
+    reasons: dict[Path, str]
+    asked: float
+
+    def jobs(self) -> list[Job]:
+        """Return how the jobs stand now, from the files alone: Snakemake is not asked again."""
+        rows = (row if not row.pending else look(row, self.asked) for row in self.rows)
+        return [judge(row, self.reasons.get(row.log, ""), time.time()) for row in rows]
+
+
+def read_plan(options: Sequence[str]) -> Plan:
+    """Return the plan of the study that ``snakemake`` with these options makes.
 
     Raises
     ------
     UserError
         If Snakemake refuses the study, with what it says.
     """
-    asked = [_ask(options, *words) for words in (["--summary"], ["--dry-run", "--printshellcmds"])]
-    summary, plan = (_answer(process) for process in asked)
+    asked = time.time()
+    processes = [_ask(options, *words) for words in (["--summary"], ["-n", "--printshellcmds"])]
+    summary, plan = (_answer(process) for process in processes)
+    rows = sorted(summary_rows(summary), key=lambda row: (_place(row.rule), row.depth or 0))
     reasons = {Path(log): reason for reason, log in _REASON.findall(plan)}
-    jobs = [judge(row, reasons.get(row.log, ""), time.time()) for row in summary_rows(summary)]
-    return sorted(jobs, key=lambda job: (_place(job.rule), job.depth or 0))
+    return Plan(tuple(rows), reasons, asked)
+
+
+def look(row: Row, asked: float) -> Row:
+    """Return a row as its outputs are now: made since ``asked``, they need not be made again."""
+    try:
+        newest = max(path.stat().st_mtime for path in row.outputs)
+    except OSError:
+        return replace(row, missing=True)
+    return replace(row, missing=False, pending=newest < asked)
 
 
 def _place(rule: str) -> int:
@@ -125,6 +158,7 @@ def summary_rows(summary: str) -> Iterator[Row]:
             depth=int(pack[1]) if pack else None,
             pack=pack[2] if pack else None,
             log=log,
+            outputs=tuple(Path(line[0]) for line in of_job),
             missing=any(line[4] == "missing" for line in of_job),
             pending=any(line[5] == "update pending" for line in of_job),
         )

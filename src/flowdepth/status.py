@@ -12,21 +12,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from flowdepth.errors import UserError
-from flowdepth.jobs import STATES, Job, read_jobs
+from flowdepth.jobs import STATES, Job, read_plan
 
 WIDTH = 80
 
 
 def report(jobs: Sequence[Job], width: int = WIDTH) -> str:
     """Return the counts, a row per depth and pack, the later stages, and what went wrong or why."""
-    parts = [[_counts(jobs)], _grid(jobs, width), _stages(jobs, width), _notes(jobs, width)]
+    parts = [[counts(jobs)], _grid(jobs, width), _stages(jobs, width), notes(jobs, width)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def _counts(jobs: Sequence[Job]) -> str:
-    counts = Counter(job.state for job in jobs)
+def counts(jobs: Sequence[Job]) -> str:
+    """Return how many jobs there are in each state."""
+    of_state = Counter(job.state for job in jobs)
     return f"{len(jobs)} job{'s' * (len(jobs) != 1)}: " + ", ".join(
-        f"{counts[state]} {state}" for state in STATES if counts[state]
+        f"{of_state[state]} {state}" for state in STATES if of_state[state]
     )
 
 
@@ -63,17 +64,20 @@ def _cut(text: str, room: int) -> str:
 
 def _cell(job: Job) -> str:
     """Return a job's state, and of a running one how far it is."""
-    return _progress(job.detail) if job.state == "running" else job.state
+    if job.state != "running":
+        return job.state
+    done, left = progress(job.detail)
+    return ", ".join(filter(None, (done, left and f"{left} left"))) or "running"
 
 
-def _progress(line: str) -> str:
-    """Return the epoch, images or steps done and the time left from the last line of a log."""
+def progress(line: str) -> tuple[str, str]:
+    """Return the epoch, images or steps done and the time left as the last line of a log has it."""
     done = re.search(r"epoch \d+|\d+ of \d+", line)
-    left = re.search(r"\S+(?: s)? left", line)
-    return ", ".join(found[0] for found in (done, left) if found) or "running"
+    left = re.search(r"(\S+(?: s)?) left", line)
+    return done[0] if done else "", left[1] if left else ""
 
 
-def _notes(jobs: Sequence[Job], width: int) -> list[str]:
+def notes(jobs: Sequence[Job], width: int) -> list[str]:
     """Return the failed and stopped jobs with their logs, and the stale ones by their reason."""
     lines: list[str] = []
     for job in jobs:
@@ -109,7 +113,7 @@ def main() -> None:
         print(__doc__, end="")
         return
     try:
-        print(report(read_jobs(options)), end="")
+        print(report(read_plan(options).jobs()), end="")
     except UserError as error:
         sys.exit(f"error: {error}")
 

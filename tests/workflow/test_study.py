@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -38,6 +39,15 @@ def test_study_does_not_end_in_a_report(finished: Checkout) -> None:
     assert not re.search(r"(src|href)=\"(https?:|/|file:)", page)
     figures = {path.suffix for path in (folder / "figures").iterdir()}
     assert figures == {".svg", ".pdf", ".png"}
+
+
+def test_run_ends_without_saying_where_the_report_is(finished: Checkout, tmp_path: Path) -> None:
+    study = finished.copy(tmp_path / "study")
+    place = f"The report is written: {study.results / 'report.html'}"
+    for target, written in (("report", True), ("summarise", False)):
+        done = study.snakemake(target, *QUICK, "--forcerun", target)
+        assert done.returncode == 0
+        assert (place in done.stdout + done.stderr) is written
 
 
 def test_logs_are_empty(finished: Checkout) -> None:
