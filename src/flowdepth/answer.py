@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pandas as pd
 
 from flowdepth.comparisons import NEIGHBOUR, TREND, VANILLA
-from flowdepth.statistics import decimals
+from flowdepth.statistics import Interval, decimals, paired_difference
 from flowdepth.typesetting import p_value, signed
 from flowdepth.weights import K_HAT_LIMIT, WARNING_SHARE
 
@@ -60,6 +62,28 @@ def warning(summary: pd.DataFrame) -> str:
         "too high. Raise evaluate.samples, and read differences of these depths, marked †, with "
         "care: if the share stays, the encoder's posterior is too narrow for these images."
     )
+
+
+def may_be_best(metrics: pd.DataFrame) -> list[int]:
+    """Return the depths among which the best is, with 95 % confidence; none where that is all.
+
+    A depth is left out where its NLL is shown to be higher than another's: the p-value of the
+    t-test paired by seed, times the number of other depths, is below `LEVEL`. The best depth itself
+    is compared with that many, so that the chance of losing it stays below `LEVEL` although nobody
+    knows which it is (the confidence set of multiple comparisons with the best, Hsu 1984).
+    """
+    nll = metrics.pivot(index="seed", columns="depth", values="nll").dropna(axis=1, how="all")
+    others = len(nll.columns) - 1
+    beaten = {
+        depth
+        for depth, other in permutations(nll.columns, 2)
+        if (found := _paired(nll, depth, other)).mean > 0 and found.p * others < LEVEL
+    }
+    return [depth for depth in nll.columns if depth not in beaten] if beaten else []
+
+
+def _paired(nll: pd.DataFrame, depth: int, other: int) -> Interval:
+    return paired_difference(nll[depth].dropna().to_dict(), nll[other].dropna().to_dict())
 
 
 def _made(comparisons: pd.DataFrame, kind: str) -> pd.DataFrame:

@@ -21,12 +21,12 @@ _PACKAGE = Path(__file__).parent
 def stamp(stage: str, *files: str) -> str:
     """Return ``module@hash`` of each module of this package that the stage imports, itself too.
 
-    ``files``, relative to the package, are what it reads beside them.
+    ``files``, relative to the package, are what it reads beside them; of a folder, every file.
     """
     module = f"flowdepth.stages.{stage}"
     used = {module} | _imports().find_upstream_modules(module)
     stamps = [f"{name}@{_digest(name)}" for name in sorted(used)]
-    stamps += [f"{name}@{_hash((_PACKAGE / name).read_bytes())}" for name in files]
+    stamps += [f"{name}@{_contents(_PACKAGE / name)}" for name in files]
     return " ".join(stamps)
 
 
@@ -54,6 +54,11 @@ def digest(source: str) -> str:
         if isinstance(body, list) and body and _is_docstring(body[0]):
             del body[0]
     return _hash(ast.dump(tree).encode())
+
+
+def _contents(path: Path) -> str:
+    files = sorted(path.rglob("*.*")) if path.is_dir() else [path]
+    return _hash(b"".join(file.read_bytes() for file in files))
 
 
 def _hash(content: bytes) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flowdepth.answer import answer, remarks, warning
+from flowdepth.answer import answer, may_be_best, remarks, warning
 from flowdepth.config import Study, flat, read_study
 from flowdepth.errors import UserError
 from flowdepth.stages import captions, figures, report, tables
@@ -90,12 +90,26 @@ OUTPUTS = {"output": "report.html", "provenance": "provenance.json"}
 def test_page_needs_nothing_but_itself(render: Callable[..., str]) -> None:
     html = render()
     page = Page(html)
-    sources = [a[key] for _, a in page.tags for key in ("src", "href") if key in a]
+    sources = [a["src"] for _, a in page.tags if "src" in a]
     assert len(sources) == len(captions.ALWAYS)
     assert all(source.startswith("data:image/") for source in sources)
+    assert all(a["href"].startswith("#") for _, a in page.tags if "href" in a)
     assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
     assert "url(" not in html
     assert "prefers-color-scheme: dark" in html
+
+
+def test_contents_lead_nowhere(render: Callable[..., str]) -> None:
+    page = Page(render())
+    targets = [a["href"].removeprefix("#") for tag, a in page.tags if tag == "a"]
+    assert targets == [a["id"] for tag, a in page.tags if tag == "section"]
+    assert targets == [name for name in report.SECTIONS if name != "posteriors"]
+
+
+def test_equations_stay_latex(render: Callable[..., str]) -> None:
+    page = Page(render())
+    assert [tag for tag, _ in page.tags].count("math") == 4
+    assert "\\" not in page.text
 
 
 def test_every_figure_has_words_for_those_who_cannot_see_it(render: Callable[..., str]) -> None:
@@ -195,14 +209,27 @@ def test_packs_are_mixed_silently(
 
 
 def test_cost_table_shows_another_depth_s_seconds(render: Callable[..., str]) -> None:
-    html = render().split("What a seed costs")[1].split("Behind the numbers")[0]
+    html = render(gain=0.5).split('<section id="cost">')[1].split("</section>")[0]
     rows = [re.findall(r"<td>(.*?)</td>", line) for line in html.splitlines() if "<td>" in line]
     shared = ["210", "cpu"]
-    assert rows == [
-        ["0", "60.0", "12.0", *shared],
-        ["1", "61.0", "13.0", *shared],
-        ["4", "64.0", "16.0", *shared],
+    assert [row[:-1] for row in rows] == [
+        ["0", "110000", "60.0", "12.0", *shared],
+        ["1", "113417", "61.0", "13.0", *shared],
+        ["4", "123668", "64.0", "16.0", *shared],
     ]
+
+
+def test_nat_has_a_price_where_no_gain_is_shown() -> None:
+    seconds = {"depth": [0, 4, 8, 16], "train_seconds": [10.0, 12.0, 14.0, 18.0]}
+    rest = {"evaluate_seconds": 1.0, "peak_memory_mb": 1.0, "device": "cpu"}
+    summary = pd.DataFrame({"depth": [0, 4, 8, 16], "parameters": 1})
+    compared = [
+        against(0, 4, -0.6, -0.4, 0.01),  # half a nat for two seconds
+        against(0, 8, -0.6, -0.4, 0.2),
+        against(0, 16, 0.4, 0.6, 0.01),
+    ]
+    table = tables.costs(pd.DataFrame({**seconds, **rest}), summary, pd.DataFrame(compared))
+    assert table["seconds more per nat gained"].tolist() == ["", "4", "", ""]
 
 
 @pytest.mark.parametrize("name", captions.CAPTIONS)
@@ -234,7 +261,7 @@ def leave_optional_files(root: Path, packs: list[Path]) -> None:
 
 OPTIONAL = {
     "Estimate against quadrature": {"model": {"latent": 1}, "evaluate": {"exact": True}},
-    "Why depth helps: the inference gap": {"gaps": {"images": 5}},
+    "The inference gap, split": {"gaps": {"images": 5}},
     "Posteriors": {"model": {"latent": 2}},
 }
 
@@ -364,3 +391,51 @@ def test_failures_are_left_out_silently(render: Callable[..., str], tmp_path: Pa
     assert "2 (1 failed)" in text
     seeds = pd.read_csv(tmp_path / "comparisons.csv").query("kind == 'neighbour' and depth == 4")
     assert seeds[["seeds", "failed"]].to_numpy().tolist() == [[1, 2]]
+
+
+def nll_of(**levels: tuple[float, ...]) -> pd.DataFrame:
+    """Return metrics of seeds 0, 1, ... at the depths that the names K<depth> give."""
+    return pd.DataFrame(
+        {"depth": int(name[1:]), "seed": seed, "nll": nll}
+        for name, values in levels.items()
+        for seed, nll in enumerate(values)
+    )
+
+
+CLEAR = {"K0": (22.0, 22.1, 22.2, 22.3), "K4": (21.0, 21.11, 21.19, 21.3)}
+
+
+def test_depth_as_good_as_the_best_is_not_marked() -> None:
+    assert may_be_best(nll_of(**CLEAR, K8=(21.1, 21.0, 21.3, 21.19))) == [4, 8]
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {"K0": (22.0, 21.0, 23.0), "K4": (21.9, 21.3, 22.5)},
+        {"K0": (22.0,), "K4": (21.0,)},
+        {"K4": (21.0, 22.0)},
+        {"K0": (NONE, NONE), "K4": (21.0, 22.0)},
+    ],
+    ids=["chance", "one seed", "one depth", "the other failed"],
+)
+def test_depth_is_marked_that_no_test_supports(levels: dict[str, tuple[float, ...]]) -> None:
+    assert may_be_best(nll_of(**levels)) == []
+
+
+def test_many_depths_make_one_of_them_the_best_by_chance() -> None:
+    two = {"K0": (22.0, 22.2, 22.1), "K1": (21.0, 21.5, 21.4)}
+    assert may_be_best(nll_of(**two)) == [1]
+    ten = {f"K{depth}": two["K0"] for depth in range(2, 12)}
+    assert may_be_best(nll_of(**two, **ten)) == []
+
+
+def test_table_marks_no_depth_of_the_best(render: Callable[..., str]) -> None:
+    marked = re.findall(r'<tr class="marked"><td>(\d+)</td>', render(gain=0.5))
+    assert marked == ["4"]
+
+
+def test_table_marks_a_depth_by_chance(render: Callable[..., str]) -> None:
+    html = render(gain=0.0)
+    assert 'class="marked"' not in html
+    assert "No row is marked" in Page(html).text

@@ -19,7 +19,7 @@ rule report:
     conda:
         "../envs/flowdepth.yaml"
     params:
-        code=stamp("report", "templates/report.html"),
+        code=stamp("report", "templates"),
         settings=whole_study,
         packs=expand(PACK, **GRID),
         folder=subpath(output.page, parent=True),

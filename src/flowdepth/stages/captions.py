@@ -27,12 +27,20 @@ CAPTIONS = {
         "size; below, where there are samples enough, the Pareto shape k_hat with its limit of "
         f"{K_HAT_LIMIT} and the percentage of images beyond it. Shapes above 2 are drawn at 2."
     ),
+    "elbo_and_nll": (
+        "Mean −ELBO and NLL of the test set over seeds, with 95 % t-intervals. The shaded distance "
+        "between them is the inference gap: what the posterior's family and the encoder lose."
+    ),
     "inference_gap": (
         "The inference gap by flow depth, the sum of what the best posterior of the family still "
         "loses (approximation gap) and what the encoder loses against it (amortisation gap): means "
         "over images and finished seeds, each part with its 95 % t-interval across seeds. Hatched "
         "where the search for the best posterior had too few steps; the approximation gap is then "
         "too large."
+    ),
+    "learning_curves": (
+        "Validation ELBO at beta = 1 by epoch: thin lines are seeds, bold ones the mean over "
+        "finished seeds. Early epochs may lie below the axis."
     ),
     "posteriors": (
         "Test images by row, depths by column, each depth's first finished seed: the exact "
@@ -48,14 +56,6 @@ CAPTIONS = {
         "Images decoded at a grid of the prior's quantiles, z₁ to the right and z₂ upwards, by the "
         "shallowest and the deepest flow's first finished seed."
     ),
-    "elbo_and_nll": (
-        "Mean −ELBO and NLL of the test set over seeds, with 95 % t-intervals. The shaded distance "
-        "between them is the inference gap: what the posterior's family and the encoder lose."
-    ),
-    "learning_curves": (
-        "Validation ELBO at beta = 1 by epoch: thin lines are seeds, bold ones the mean over "
-        "finished seeds. Early epochs may lie below the axis."
-    ),
     "reconstructions": (
         "Test images in the first row; below, their reconstructions by each depth's first finished "
         "seed."
@@ -66,12 +66,12 @@ ALTERNATIVES = {
     "nll_by_depth": "Test NLL in nats against the number K of planar layers.",
     "convergence": "Test NLL in nats against the number of importance samples, a line a depth.",
     "weights": "Effective sample size and Pareto shape of the weights against the depth K.",
+    "elbo_and_nll": "Negative ELBO and NLL in nats against the number K of planar layers.",
     "inference_gap": "Approximation and amortisation gap in nats, stacked, by depth K.",
+    "learning_curves": "Validation ELBO in nats by epoch, a line for each depth.",
     "posteriors": "Contours of exact and approximate posteriors in the plane, by image and depth.",
     "latent_space": "Points in the latent plane, a colour for each class.",
     "manifold": "A grid of small images decoded from points of the latent plane.",
-    "elbo_and_nll": "Negative ELBO and NLL in nats against the number K of planar layers.",
-    "learning_curves": "Validation ELBO in nats by epoch, a line for each depth.",
     "reconstructions": "Rows of small images: originals, then reconstructions by each depth.",
     "prior_samples": "Rows of small images: prior samples of each depth.",
 }

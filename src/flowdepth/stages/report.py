@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from flowdepth import mixture, provenance
-from flowdepth.answer import answer, remarks, warning
+from flowdepth.answer import answer, may_be_best, remarks, warning
 from flowdepth.comparisons import COLUMNS
 from flowdepth.config import Study, flat
-from flowdepth.errors import UserError
 from flowdepth.files import write_text
 from flowdepth.limits import limits
 from flowdepth.results import (
@@ -30,11 +26,24 @@ from flowdepth.results import (
     read_study_table,
     read_table,
 )
-from flowdepth.stages import captions
+from flowdepth.stages import captions, pages
 from flowdepth.stages.command import run
 from flowdepth.stages.tables import costs, exact
 from flowdepth.weights import K_HAT_LIMIT
 
+# In the page's order: the templates in templates/sections, and what their readers see.
+SECTIONS = {
+    "numbers": "Numbers",
+    "reading": "How to read them",
+    "trust": "Can the numbers be trusted?",
+    "gap": "Why depth helps",
+    "posteriors": "Posteriors",
+    "images": "Reconstructions and samples",
+    "cost": "What a nat costs",
+    "protocol": "Protocol",
+    "limits": "Limits of this study",
+    "provenance": "Provenance",
+}
 STAGES = ("data/prepare", "summarise", "figures", "tables")
 SEED_COLUMNS = ("depth", "seed", "status", "elbo", "nll", "nll_mcse", "best_epoch", "message")
 
@@ -54,47 +63,42 @@ def page(study: Study, results: Path, packs: Sequence[Path], facts: dict[str, An
     metrics = read_study_table(results / "metrics.csv", METRICS, study)
     compared = read_table(results / "comparisons.csv", COLUMNS)
     sentence = answer(summary, compared)
+    figures = _figures(study, results / "figures", sentence)
     names = ("nll_by_depth", "errors", "comparisons")
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            study=study,
-            answer=sentence,
-            remarks=remarks(summary, compared),
-            warning=warning(summary),
-            limit=K_HAT_LIMIT,
-            limits=limits(facts["data"]),
-            figures=_figures(study, results / "figures", sentence),
-            tables={name: _text_table(results / "tables" / f"{name}.csv") for name in names},
-            exact=_exact(packs) if study.evaluate.exact else None,
-            gaps=_gaps(study, results / "tables" / "inference_gap.csv"),
-            seeds=_seed_rows(metrics),
-            costs=_rows(costs(read_costs(packs))),
-            failures=metrics[metrics["status"] == "failed"].to_dict("records"),
-            protocol=_pairs(facts["settings"]),
-            mixed=facts["mixed"],
-            provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
-        )
+    return pages.render(
+        "report.html",
+        study=study,
+        sections=_sections(figures),
+        answer=sentence,
+        best=[str(depth) for depth in may_be_best(metrics)],
+        remarks=remarks(summary, compared),
+        warning=warning(summary),
+        limit=K_HAT_LIMIT,
+        limits=limits(facts["data"]),
+        figures=figures,
+        tables={name: pages.text_table(results / "tables" / f"{name}.csv") for name in names},
+        exact=_exact(packs) if study.evaluate.exact else None,
+        gaps=_gaps(study, results / "tables" / "inference_gap.csv"),
+        seeds=_seed_rows(metrics),
+        costs=pages.rows(costs(read_costs(packs), summary, compared)),
+        failures=metrics[metrics["status"] == "failed"].to_dict("records"),
+        protocol=_pairs(facts["settings"]),
+        mixed=facts["mixed"],
+        provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
     )
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("flowdepth"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters["bind"] = _bind
-    return environment
+def _sections(figures: Collection[str]) -> dict[str, str]:
+    """Return the titles of the sections that have something to show, in the page's order."""
+    empty = {"posteriors"} - {"posteriors" for name in captions.POSTERIORS if name in figures}
+    return {name: title for name, title in SECTIONS.items() if name not in empty}
 
 
 def _figures(study: Study, folder: Path, sentence: str) -> dict[str, dict[str, Any]]:
     """Return the figures by name, numbered in the order of the page."""
     wanted = {*captions.ALWAYS, *captions.optional_figures(study)}
     shown = [name for name in captions.CAPTIONS if name in wanted and _is_there(folder, name)]
-    figures = {name: _figure(folder, name) for name in shown}
+    figures = {name: pages.figure(folder, name) for name in shown}
     figures["nll_by_depth"]["alternative"] += f" {sentence}"
     return {name: {**figure, "number": i} for i, (name, figure) in enumerate(figures.items(), 1)}
 
@@ -104,42 +108,18 @@ def _is_there(folder: Path, name: str) -> bool:
     return name in captions.ALWAYS or (folder / f"{name}.svg").exists()
 
 
-def _figure(folder: Path, name: str) -> dict[str, str]:
-    pixels = name in captions.PIXELS
-    kind, mime = ("png", "image/png") if pixels else ("svg", "image/svg+xml")
-    path = folder / f"{name}.{kind}"
-    try:
-        data = base64.b64encode(path.read_bytes()).decode()
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; run snakemake to draw it") from None
-    return {
-        "source": f"data:{mime};base64,{data}",
-        "alternative": captions.ALTERNATIVES[name],
-        "caption": captions.CAPTIONS[name],
-    }
-
-
 def _exact(packs: Sequence[Path]) -> list[list[str]] | None:
     there = [pack for pack in packs if (pack / "exact.csv").exists()]
-    return _rows(exact(read_rows(there, "exact.csv", EXACT))) if there else None
+    return pages.rows(exact(read_rows(there, "exact.csv", EXACT))) if there else None
 
 
 def _gaps(study: Study, path: Path) -> list[list[str]] | None:
-    return _text_table(path) if study.gaps.images > 0 and path.exists() else None
-
-
-def _text_table(path: Path) -> list[list[str]]:
-    return _rows(read_table(path, (), text=True))
-
-
-def _rows(frame: pd.DataFrame) -> list[list[str]]:
-    """Return the header and the rows of a table of text."""
-    return [list(frame), *frame.to_numpy().tolist()]
+    return pages.text_table(path) if study.gaps.images > 0 and path.exists() else None
 
 
 def _seed_rows(metrics: pd.DataFrame) -> list[list[str]]:
     shown = metrics[[name for name in SEED_COLUMNS if name in metrics]].astype(object)
-    return _rows(shown.map(_text))
+    return pages.rows(shown.map(_text))
 
 
 def _text(value: object) -> str:
@@ -153,11 +133,6 @@ def _text(value: object) -> str:
 def _pairs(node: dict[str, Any]) -> list[tuple[str, str]]:
     """Return nested facts as dotted paths and text."""
     return [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in flat(node)]
-
-
-def _bind(text: str) -> str:
-    """Return ``text`` with spaces that do not break inside "95 %" and "K = 0"."""
-    return re.sub(r"(?<==) |(?<![,;]) (?=[=%\d])", "\u00a0", text)
 
 
 def _verify(study: Study, results: Path, packs: Sequence[Path]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 import pandas as pd
 
+from flowdepth.answer import LEVEL
 from flowdepth.comparisons import COLUMNS, NEIGHBOUR, TREND, VANILLA
 from flowdepth.config import Study
 from flowdepth.provenance import Job
@@ -114,22 +116,34 @@ def exact(rows: pd.DataFrame) -> pd.DataFrame:
     return _with_failures(pd.DataFrame(columns), seeds, keep=("K", "seeds"))
 
 
-def costs(rows: pd.DataFrame) -> pd.DataFrame:
+def costs(rows: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
     """Return what a seed cost as text, a row per depth: means over its packs, and the most memory.
 
-    Failed seeds have cost their share, too.
+    Failed seeds have cost their share, too. A nat has a price where the gain over K = 0 is shown.
     """
     depths = rows.groupby("depth")
     seconds = depths[["train_seconds", "evaluate_seconds"]].mean()
+    train = seconds["train_seconds"]
     return pd.DataFrame(
         {
             "K": seconds.index.map(str),
-            "seconds of training per seed": plain(seconds["train_seconds"], 1),
+            "parameters": plain(summary.set_index("depth")["parameters"][seconds.index], 0),
+            "seconds of training per seed": plain(train, 1),
             "seconds of evaluation per seed": plain(seconds["evaluate_seconds"], 1),
             "peak memory (MB)": plain(depths["peak_memory_mb"].max(), 0),
             "device": depths["device"].agg(lambda names: ", ".join(dict.fromkeys(names))),
+            "seconds more per nat gained": plain(_price_of_a_nat(train, compared), 0),
         }
     )
+
+
+def _price_of_a_nat(train: pd.Series, compared: pd.DataFrame) -> pd.Series:
+    """Return by depth the seconds of training beyond those of K = 0, for each nat gained."""
+    shown = compared[
+        (compared["kind"] == VANILLA) & (compared["p_holm"] < LEVEL) & (compared["mean"] < 0)
+    ]
+    gained = -shown.set_index("depth")["mean"].reindex(train.index)
+    return (train - train.get(0, math.nan)) / gained
 
 
 def _depths(row: object) -> str:
