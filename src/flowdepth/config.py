@@ -238,7 +238,7 @@ class Published(Section):
 class Report(Section):
     """What the report shows beside the numbers."""
 
-    title: Line = "How deep should a planar flow be?"
+    title: Annotated[Line | None, BeforeValidator(lambda t: None if t == "null" else t)] = None
     mixed: Literal["refuse", "allow"] = "refuse"
     examples: Annotated[Count, Field(le=MOST_EXAMPLES)] = 10
     published: Annotated[tuple[Published, ...], Field(max_length=26)] = ()
@@ -311,6 +311,11 @@ class Study(Section):
                 "takes 1 or 2 dimensions: set evaluate.exact to false or model.latent to 2"
             )
         return self
+
+    @property
+    def title(self) -> str:
+        """What heads the report."""
+        return self.report.title or f"How deep should a {self.flow.kind} flow be?"
 
     def train_settings(self) -> TrainSettings:
         """Return the sections that training depends on, and no others."""

@@ -134,7 +134,7 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
     shown = _roomy(depths, gap=0.045 * (high - low))
     axes.set_xticks(positions, [str(k) if k in shown else "" for k in depths])
     axes.set_xlim(low, high)
-    axes.set_xlabel("planar layers K  (log scale; 0 = vanilla VAE)")
+    axes.set_xlabel("flow layers K  (log scale; 0 = vanilla VAE)")
 
 
 def mark_failed(axes: Axes, depths: Iterable[int]) -> None:

@@ -62,6 +62,10 @@ def test_full_study_leaves_jobs_out(fresh: Checkout) -> None:
     assert fresh.jobs(*QUICK) == expected
 
 
+def test_radial_study_plans_other_jobs(fresh: Checkout) -> None:
+    assert fresh.jobs(*QUICK, "--config", "flow=radial") == fresh.jobs(*QUICK)
+
+
 def test_other_study_is_not_another_study(finished: Checkout) -> None:
     jobs = finished.jobs("--configfile", "studies/mnist.yaml")
     depths = (0, 1, 2, 4, 8, 16, 32)
@@ -96,6 +100,10 @@ WRONG = {
     "misspelt key": ("trainig={epochs: 3}", "did you mean training"),
     "negative depth": ("depths=[0, -1]", "depths.1: found -1"),
     "Bernoulli on grey pixels": ("dataset={binarisation: none}", "no Bernoulli likelihood"),
+    "unknown flow": (
+        "flow=spherical",
+        "flow.kind: found 'spherical', expected 'planar' or 'radial'",
+    ),
     "unknown data set": ("dataset={name: minst}", "dataset.name: found 'minst'"),
     "batch larger than the data": ("training={batch_size: 5000}", "training.batch_size"),
     "seeds repeated": ("seeds=[1, 1]", "seeds lists [1] more than once"),

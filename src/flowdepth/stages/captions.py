@@ -63,10 +63,10 @@ CAPTIONS = {
     "prior_samples": "Samples from the prior, decoded by each depth's first finished seed.",
 }
 ALTERNATIVES = {
-    "nll_by_depth": "Test NLL in nats against the number K of planar layers.",
+    "nll_by_depth": "Test NLL in nats against the number K of flow layers.",
     "convergence": "Test NLL in nats against the number of importance samples, a line a depth.",
     "weights": "Effective sample size and Pareto shape of the weights against the depth K.",
-    "elbo_and_nll": "Negative ELBO and NLL in nats against the number K of planar layers.",
+    "elbo_and_nll": "Negative ELBO and NLL in nats against the number K of flow layers.",
     "inference_gap": "Approximation and amortisation gap in nats, stacked, by depth K.",
     "learning_curves": "Validation ELBO in nats by epoch, a line for each depth.",
     "posteriors": "Contours of exact and approximate posteriors in the plane, by image and depth.",
