@@ -93,3 +93,11 @@ def load(path: Path, device: torch.device | str = "cpu") -> tuple[PlanarVAE, Hea
             f"{path}: not a readable model ({reason}); delete it and train again"
         ) from error
     return model.to(device).eval(), header
+
+
+def replica(model: PlanarVAE, header: Header, row: int) -> PlanarVAE:
+    """Return one seed of a pack as a model of one replica, in evaluation mode."""
+    settings, seed = header.settings, header.seeds[row : row + 1]
+    one = build(settings.model, settings.flow, header.depth, header.pixels, seed)
+    one.load_state_dict({name: t[row : row + 1] for name, t in model.state_dict().items()})
+    return one.eval()

@@ -18,7 +18,6 @@ from flowdepth import checkpoint
 from flowdepth.config import TrainSettings
 from flowdepth.objective import log_weight
 from flowdepth.quadrature import exact_log_likelihood, log_joint_grid
-from flowdepth.replicas import build
 from flowdepth.results import depth_of
 from flowdepth.vae import PlanarVAE, log_standard_normal
 
@@ -86,15 +85,8 @@ def first_finished(settings: TrainSettings, packs: Sequence[Path]) -> PlanarVAE 
         header.require(path, settings, depth_of(pack), header.seeds)
         for row, outcome in enumerate(header.outcomes):
             if outcome["status"] == "done":
-                found[outcome["seed"]] = _replica(model, header, row)
+                found[outcome["seed"]] = checkpoint.replica(model, header, row).double()
     return found[min(found)] if found else None
-
-
-def _replica(model: PlanarVAE, header: checkpoint.Header, row: int) -> PlanarVAE:
-    settings, seed = header.settings, header.seeds[row : row + 1]
-    one = build(settings.model, settings.flow, header.depth, header.pixels, seed)
-    one.load_state_dict({name: t[row : row + 1] for name, t in model.state_dict().items()})
-    return one.double().eval()
 
 
 def _noise_lattice(kind: str) -> tuple[Tensor, Tensor]:
