@@ -28,8 +28,13 @@ _SECONDS_TO_THE_END = 600
 
 
 def run(stage: Callable[[], None]) -> None:
-    """Run a stage; turn a user's mistake, and a signal to stop, into message and exit code."""
+    """Run a stage with a log of its own, `guarded`."""
     _open_log()
+    guarded(stage)
+
+
+def guarded(stage: Callable[[], None]) -> None:
+    """Turn a user's mistake, and a signal to stop, into message and exit code."""
     try:
         stage()
     except UserError as error:

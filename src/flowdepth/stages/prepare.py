@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,14 +19,14 @@ from flowdepth.provenance import Job
 from flowdepth.stages import command
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Read the command line and prepare the images."""
     parser = argparse.ArgumentParser(prog="python -m flowdepth.stages.prepare", description=__doc__)
     parser.add_argument("--settings", required=True, help="the section dataset, as JSON")
     parser.add_argument("--images", required=True, type=Path, help="safetensors file to write")
     parser.add_argument("--facts", required=True, type=Path, help="JSON file to write")
     parser.add_argument("--provenance", required=True, type=Path)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     dataset = _read(arguments.settings)
     job = Job("prepare", [], arguments.settings)
     facts = prepare(dataset, arguments.images, arguments.facts)

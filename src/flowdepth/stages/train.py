@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ from flowdepth.stages.unfinished import add_interval, sidecar
 from flowdepth.training import PackTraining, SeedRecord
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Read the command line, train, and write model, history and provenance."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="model, flow, objective, training (JSON)")
@@ -33,7 +34,7 @@ def main() -> None:
     add_interval(parser)
     for output in ("model", "history", "provenance"):
         parser.add_argument(f"--{output}", type=Path, required=True)
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     settings = TrainSettings.model_validate_json(args.settings)
     device = select(args.device, args.threads, settings.training.precision)
     job = Job("train", [args.images], args.settings, depth=args.depth, seeds=args.seeds)

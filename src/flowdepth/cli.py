@@ -1,0 +1,206 @@
+"""The command ``flowdepth``: fit, evaluate and sample one model, without a study around it."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from matplotlib.image import imsave
+from torch import Tensor
+
+from flowdepth import catalogue, datasets, inputs
+from flowdepth.config import Dataset, Study, TrainSettings, read_study
+from flowdepth.errors import UserError
+from flowdepth.files import write_bytes
+from flowdepth.frames import write_frame
+from flowdepth.interface import LogLikelihood, TrainedModel, load
+from flowdepth.stages import prepare, train
+from flowdepth.stages.command import guarded
+from flowdepth.weights import K_HAT_LIMIT
+
+SECTIONS = ("dataset", *TrainSettings.model_fields)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Do what the command line asks for."""
+    args = _parser().parse_args(words)
+    guarded(lambda: args.do(args))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flowdepth", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("fit", help="train one model; run again, it goes on where it stood")
+    one.set_defaults(do=fit)
+    one.add_argument("images", type=Path, help=".npz with images, or train and test [N, H, W]")
+    one.add_argument("--depth", type=int, required=True, help="number K of flow layers")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--output", type=Path, required=True, help="folder to make")
+    one.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    one.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of config.yaml, such as training.epochs=20",
+    )
+    one = _about_a_model(commands.add_parser("evaluate", help="estimate the test log-likelihood"))
+    one.set_defaults(do=evaluate)
+    one.add_argument("images", type=Path, help="the .npz, or images.safetensors of a study or fit")
+    one.add_argument("--samples", type=int, default=5000, help="importance samples an image")
+    one.add_argument("--output", type=Path, help=".csv to write, a row an image")
+    one = _about_a_model(commands.add_parser("sample", help="draw images from the prior"))
+    one.set_defaults(do=sample)
+    one.add_argument("--number", type=int, default=64)
+    one.add_argument("--noise", type=int, default=0, metavar="SEED", help="of the draw")
+    one.add_argument("--width", type=int, help="of an image in pixels, where it is not square")
+    one.add_argument("--output", type=Path, required=True, help=".npz or .png to write")
+    return parser
+
+
+def _about_a_model(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("model", type=Path, help="model.safetensors")
+    parser.add_argument("--seed", type=int, help="of the pack; the first finished one otherwise")
+    return parser
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Prepare the images and train, as a study does."""
+    model, data = args.output / "model.safetensors", args.output / "data"
+    _refuse_existing(model)
+    study = _study(args)
+    catalogue.check(study)
+    images = data / "images.safetensors"
+    prepare.main(
+        [
+            *("--settings", study.dataset.canonical(), "--images", str(images)),
+            *("--facts", str(data / "dataset.json")),
+            *("--provenance", str(data / "prepare.provenance.json")),
+        ]
+    )
+    train.main(
+        [
+            *("--settings", study.train_settings().canonical(), "--device", args.device),
+            *("--depth", str(args.depth), "--seeds", str(args.seed), "--images", str(images)),
+            *("--model", str(model), "--history", str(args.output / "history.csv")),
+            *("--provenance", str(args.output / "train.provenance.json")),
+        ]
+    )
+    print(f"wrote {model}")
+
+
+def _study(args: argparse.Namespace) -> Study:
+    settings: dict[str, Any] = {
+        **{"name": "fit", "depths": [args.depth], "seeds": [args.seed]},
+        "dataset": {"name": "npz", "root": str(args.images)},
+    }
+    for text in args.set:
+        _set(settings, text)
+    return read_study(settings)
+
+
+def _set(settings: dict[str, Any], text: str) -> None:
+    path, equals, value = text.partition("=")
+    *sections, key = path.split(".")
+    if not equals or [*sections, key][0] not in SECTIONS:
+        raise UserError(
+            f"--set: found {text}, expected KEY=VALUE with a key of {', '.join(SECTIONS)}, such as "
+            "training.epochs=20"
+        )
+    for section in sections:
+        inner = settings.get(section)
+        settings[section] = settings = inner if isinstance(inner, dict) else {}
+    try:
+        settings[key] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set: found {text}, expected a value in YAML ({error})") from None
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Print the estimate of the test images, and write it by image where asked for."""
+    _refuse_existing(args.output)
+    model = load(args.model, args.seed)
+    x = _test_images(args.images, model)
+    print(f"K = {model.header.depth}, seed {model.seed}: {len(x)} test images")
+    found = model.log_likelihood(x, args.samples)
+    _print(found)
+    if args.output:
+        columns = {name: value.numpy() for name, value in found._asdict().items()}
+        write_frame(pd.DataFrame(columns).rename_axis("image").reset_index(), args.output)
+
+
+def _test_images(path: Path, model: TrainedModel) -> Tensor:
+    if path.suffix == ".safetensors":
+        images = datasets.load(path)
+    else:
+        grey = model.header.settings.model.likelihood == "normal"
+        binarisation = "none" if grey else "static"
+        images = datasets.prepare(Dataset(name="npz", root=str(path), binarisation=binarisation))
+    return inputs.observed(images, "test", model.vae.head.weight.dtype)
+
+
+def _print(found: LogLikelihood) -> None:
+    count = len(found.log_p)
+    over_images = found.log_p.std() / math.sqrt(count) if count > 1 else math.nan
+    monte_carlo = found.mcse.square().sum().sqrt() / count
+    tails = found.k_hat[~found.k_hat.isnan()]
+    share = (tails > K_HAT_LIMIT).float().mean()
+    print(f"NLL {-found.log_p.mean():.3f} nats")
+    print(f"standard error {over_images:.3f} over images, {monte_carlo:.3f} by Monte Carlo")
+    print(f"effective sample size {found.ess.mean():.1f} on average")
+    print(f"k_hat above {K_HAT_LIMIT}: {share:.1%} of the images")
+
+
+def sample(args: argparse.Namespace) -> None:
+    """Write images from the prior."""
+    _refuse_existing(args.output)
+    if args.number < 1 or args.output.suffix not in (".npz", ".png"):
+        raise UserError(
+            f"sample: found --number {args.number} and --output {args.output}, expected at least "
+            "one image and a name that ends in .npz or .png"
+        )
+    model = load(args.model, args.seed)
+    width = _width(model.header.pixels, args.width)
+    images = model.sample(args.number, args.noise).unflatten(-1, (-1, width)).numpy()
+    content = io.BytesIO()
+    if args.output.suffix == ".npz":
+        np.savez(content, images=images)
+    else:
+        imsave(content, _mosaic(images), cmap="gray", format="png", metadata={"Software": None})
+    write_bytes(args.output, content.getvalue())
+    print(f"wrote {len(images)} images of {images.shape[1]} x {width} pixels to {args.output}")
+
+
+def _width(pixels: int, asked: int | None) -> int:
+    width = math.isqrt(pixels) if asked is None else asked
+    if width < 1 or pixels % width or (asked is None and width**2 != pixels):
+        raise UserError(
+            f"--width: found {asked or 'none'}, but images have {pixels} pixels; give the number "
+            "of columns of an image"
+        )
+    return width
+
+
+def _mosaic(images: np.ndarray) -> np.ndarray:
+    """Return the images [N, H, W] row by row in a picture about as many images wide as high."""
+    columns = math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
+    empty = np.zeros((rows * columns - len(images), *images.shape[1:]), images.dtype)
+    tiles = np.concatenate([images, empty]).reshape(rows, columns, *images.shape[1:])
+    return tiles.swapaxes(1, 2).reshape(rows * images.shape[1], -1)
+
+
+def _refuse_existing(path: Path | None) -> None:
+    if path and path.exists():
+        raise UserError(f"{path}: exists already; delete it, or give another --output")
+
+
+if __name__ == "__main__":
+    main()

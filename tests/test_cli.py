@@ -1,0 +1,111 @@
+"""The command ``flowdepth``, in this process."""
+
+from __future__ import annotations
+
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+import flowdepth
+from flowdepth import cli, datasets, provenance
+
+SMALL = [
+    *("--set", "model.hidden=[8]", "--set", "model.latent=2", "--set", "training.batch_size=16"),
+    *("--set", "training.epochs=2"),
+]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("images") / "images.npz"
+    noise = np.random.default_rng(0)
+    np.savez(path, images=noise.integers(0, 256, (60, 3, 4), dtype=np.uint8))
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(images: Path) -> Path:
+    folder = images.parent / "fitted"
+    words = ["fit", str(images), "--depth", "2", "--seed", "5", "--output", str(folder)]
+    cli.main([*words, *SMALL, "--set", "flow=radial"])
+    return folder / "model.safetensors"
+
+
+def refusal(*words: object) -> str:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([str(word) for word in words])
+    return str(caught.value)
+
+
+def test_command_is_not_installed() -> None:
+    (entry,) = entry_points(group="console_scripts", name="flowdepth")
+    assert entry.load() is cli.main
+
+
+def test_fitted_model_is_not_what_was_asked_for(fitted: Path) -> None:
+    header = flowdepth.load(fitted).header
+    assert (header.depth, header.seeds, header.pixels) == (2, (5,), 12)
+    assert header.settings.flow.kind == "radial"
+    assert (header.settings.model.hidden, header.settings.training.epochs) == ((8,), 2)
+    assert provenance.verify(fitted)
+
+
+@pytest.mark.parametrize("given", ["npz", "safetensors"])
+def test_evaluation_differs_from_the_interface(
+    fitted: Path, images: Path, given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ``.npz`` is split again as `fit` has split it."""
+    prepared, table = fitted.parent / "data" / "images.safetensors", tmp_path / "table.csv"
+    source = images if given == "npz" else prepared
+    cli.main(["evaluate", str(fitted), str(source), "--samples", "40", "--output", str(table)])
+    found = flowdepth.load(fitted).log_likelihood(datasets.load(prepared).test, samples=40)
+    rows = pd.read_csv(table)
+    assert rows.columns.tolist() == ["image", "log_p", "mcse", "ess", "k_hat"]
+    np.testing.assert_allclose(rows["log_p"], found.log_p.numpy(), rtol=1e-15)
+    printed = capsys.readouterr().out
+    assert f"NLL {-found.log_p.mean():.3f} nats" in printed
+    assert "12 test images" in printed
+    assert "k_hat above 0.7" in printed
+
+
+def test_samples_are_not_the_interfaces(fitted: Path, tmp_path: Path) -> None:
+    expected = flowdepth.load(fitted).sample(5, seed=3).view(5, 3, 4).numpy()
+    shape = ["--number", "5", "--noise", "3", "--width", "4"]
+    for name in ("samples.npz", "samples.png"):
+        cli.main(["sample", str(fitted), *shape, "--output", str(tmp_path / name)])
+    with zipfile.ZipFile(tmp_path / "samples.npz").open("images.npy") as file:
+        np.testing.assert_array_equal(np.lib.format.read_array(file), expected)
+    picture = matplotlib.image.imread(tmp_path / "samples.png")[..., 0]
+    assert picture.shape == (6, 12)
+    top, left = picture[:3, :4], picture[3:, :4]
+    assert np.corrcoef(top.flat, expected[0].flat)[0, 1] > 0.99
+    assert np.corrcoef(left.flat, expected[3].flat)[0, 1] > 0.99
+    assert not picture[3:, 8:].any()
+
+
+def test_mistakes_are_explained_badly(fitted: Path, images: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    fit = ("fit", images, "--depth", 2, "--output")
+    assert "exists already" in refusal(*fit, fitted.parent)
+    assert "training.epochs: found 0" in refusal(*fit, new, "--set", "training.epochs=0")
+    assert "expected KEY=VALUE" in refusal(*fit, new, "--set", "depths=[3]")
+    assert "expected KEY=VALUE" in refusal(*fit, new, "--set", "training.epochs")
+    assert "depths.0: found -1" in refusal("fit", images, "--depth", -1, "--output", new)
+    assert "training.batch_size: found 128" in refusal(*fit, new)
+    assert "no file none.npz" in refusal("fit", "none.npz", "--depth", 2, "--output", new)
+    assert not new.exists()
+    other = tmp_path / "other.npz"
+    np.savez(other, images=np.ones((20, 5, 5), dtype=np.uint8))
+    assert "expected [N, 12]" in refusal("evaluate", fitted, other)
+    assert "not a readable model" in refusal("evaluate", images, images)
+    assert "exists already" in refusal("evaluate", fitted, images, "--output", other)
+    assert "samples: found 0" in refusal("evaluate", fitted, images, "--samples", 0)
+    assert "trained seeds [5], expected 7" in refusal("evaluate", fitted, images, "--seed", 7)
+    assert "have 12 pixels" in refusal("sample", fitted, "--output", tmp_path / "a.png")
+    assert "ends in .npz or .png" in refusal("sample", fitted, "--output", tmp_path / "a.gif")
+    assert not (tmp_path / "a.png").exists()
