@@ -29,6 +29,6 @@ def _without_costs(path: Path, content: bytes) -> object:
     if path.name.endswith("provenance.json"):
         return {key: fact for key, fact in json.loads(content).items() if key not in COSTS}
     if path.name == "report.html":
-        table = r"<h2>What a seed costs.*?</table>|<th[^>]*>seconds\.\w+</th><td>.*?</td>"
+        table = r"<section id=.cost.>.*?</section>|<th[^>]*>seconds\.\w+</th><td>.*?</td>"
         return re.sub(table, "", content.decode(), flags=re.DOTALL)
     return content

@@ -28,7 +28,7 @@ from flowdepth.results import (
 )
 from flowdepth.stages import captions, pages
 from flowdepth.stages.command import run
-from flowdepth.stages.tables import costs, exact
+from flowdepth.stages.tables import costs, exact, published
 from flowdepth.weights import K_HAT_LIMIT
 
 # In the page's order: the templates in templates/sections, and what their readers see.
@@ -41,6 +41,7 @@ SECTIONS = {
     "images": "Reconstructions and samples",
     "cost": "What a nat costs",
     "protocol": "Protocol",
+    "published": "Published numbers",
     "limits": "Limits of this study",
     "provenance": "Provenance",
 }
@@ -68,7 +69,7 @@ def page(study: Study, results: Path, packs: Sequence[Path], facts: dict[str, An
     return pages.render(
         "report.html",
         study=study,
-        sections=_sections(figures),
+        sections=_sections(study, figures),
         answer=sentence,
         best=[str(depth) for depth in may_be_best(metrics)],
         remarks=remarks(summary, compared),
@@ -83,15 +84,19 @@ def page(study: Study, results: Path, packs: Sequence[Path], facts: dict[str, An
         costs=pages.rows(costs(read_costs(packs), summary, compared)),
         failures=metrics[metrics["status"] == "failed"].to_dict("records"),
         protocol=_pairs(facts["settings"]),
+        published=pages.rows(published(study.report.published)),
         mixed=facts["mixed"],
         provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
     )
 
 
-def _sections(figures: Collection[str]) -> dict[str, str]:
+def _sections(study: Study, figures: Collection[str]) -> dict[str, str]:
     """Return the titles of the sections that have something to show, in the page's order."""
-    empty = {"posteriors"} - {"posteriors" for name in captions.POSTERIORS if name in figures}
-    return {name: title for name, title in SECTIONS.items() if name not in empty}
+    optional = {
+        "posteriors": any(name in figures for name in captions.POSTERIORS),
+        "published": bool(study.report.published or study.report.deviations),
+    }
+    return {name: title for name, title in SECTIONS.items() if optional.get(name, True)}
 
 
 def _figures(study: Study, folder: Path, sentence: str) -> dict[str, dict[str, Any]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from flowdepth.answer import LEVEL
 from flowdepth.comparisons import COLUMNS, NEIGHBOUR, TREND, VANILLA
-from flowdepth.config import Study
+from flowdepth.config import Published, Study
 from flowdepth.provenance import Job
 from flowdepth.results import CONVERGENCE, SUMMARY, read_study_table, read_table
 from flowdepth.stages.command import run
@@ -133,6 +134,21 @@ def costs(rows: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) -> 
             "peak memory (MB)": plain(depths["peak_memory_mb"].max(), 0),
             "device": depths["device"].agg(lambda names: ", ".join(dict.fromkeys(names))),
             "seconds more per nat gained": plain(_price_of_a_nat(train, compared), 0),
+        }
+    )
+
+
+def published(numbers: Sequence[Published]) -> pd.DataFrame:
+    """Return published test log-likelihoods as text, a row each."""
+    nll = [f"{'≤ ' * one.bound}{one.nll:g}" for one in numbers]
+    spread = ["" if one.spread is None else f" ± {one.spread:g}" for one in numbers]
+    return pd.DataFrame(
+        {
+            "model": [one.label for one in numbers],
+            "K": ["" if one.depth is None else str(one.depth) for one in numbers],
+            "NLL": [f"{mean}{half}" for mean, half in zip(nll, spread, strict=True)],
+            "protocol": [one.protocol for one in numbers],
+            "source": [f"{one.source} ({one.quoted})" for one in numbers],
         }
     )
 
