@@ -19,6 +19,7 @@ include: "workflow/rules/start.smk"
 rule all:
     input:
         results("report.html"),
+        results("paper", "paper.tex"),
 
 
 # Images, split and binarised -> results/<study>/data
@@ -38,10 +39,14 @@ include: "workflow/rules/posteriors.smk"
 include: "workflow/rules/tables.smk"
 # -> report.html
 include: "workflow/rules/report.smk"
+# -> paper/, to take figures and table from
+include: "workflow/rules/paper.smk"
 # Apart from the results: how far they are
 include: "workflow/rules/status.smk"
 # Apart from the study: four densities in the plane -> results/energies
 include: "workflow/rules/energies.smk"
+# Apart from the study: finished studies side by side -> results/compare.html
+include: "workflow/rules/compare.smk"
 
 
 for depth in study.depths:

@@ -25,7 +25,7 @@ State = Literal["done", "running", "failed", "stopped", "waiting", "stale"]
 STATES: tuple[State, ...] = get_args(State)
 # In the order of the data; other rules come last.
 STAGES = ("prepare", "train", "evaluate", "exact", "gaps")
-STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report")
+STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report", "paper")
 # A process of another machine counts as gone when its log is silent for so many of its intervals
 # between lines, and for so many seconds at least.
 _SILENT_INTERVALS, _SILENT_SECONDS = 5, 120

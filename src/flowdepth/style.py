@@ -28,8 +28,10 @@ GREY = "#7a7a7a"  # K = 0 and everything drawn for comparison
 ACCENT = "#1f5f8b"
 CONTRAST = "#b0662a"  # the one quantity shown beside the NLL
 FORMATS = ("svg", "pdf", "png")
+COLUMN = 3.25  # inches, of a two-column paper
 
 _RC = {
+    "figure.figsize": (WIDTH, HEIGHT),
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.labelsize": 9,
@@ -54,6 +56,16 @@ _RC = {
     "svg.hashsalt": "flowdepth",
     "pdf.fonttype": 42,
 }
+# Times as matplotlib carries it, one size below a paper's text.
+_PAPER = {
+    "figure.figsize": (COLUMN, COLUMN * HEIGHT / WIDTH),
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+}
 # From the middle of a label's left edge, so that it never crosses the letters.
 _LEADER = {"arrowstyle": "-", "lw": 0.6, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 1}
 _METADATA: dict[str, dict[str, None]] = {
@@ -63,14 +75,18 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def visual_language() -> AbstractContextManager[None]:
-    """Return the context in which every figure is drawn and saved."""
-    return mpl.rc_context(_RC)
+def visual_language(paper: bool = False) -> AbstractContextManager[None]:
+    """Return the context in which every figure is drawn and saved: for the page, or for a paper."""
+    return mpl.rc_context(_RC | _PAPER if paper else _RC)
 
 
 def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:
-    """Return an empty figure (inches) that belongs to no window and leaves no room for clipping."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    """Return an empty figure that belongs to no window and leaves no room for clipping.
+
+    Width and height are inches on the page; in a paper both shrink with the width of a column.
+    """
+    scale = mpl.rcParams["figure.figsize"][0] / WIDTH
+    figure = Figure(figsize=(scale * width, scale * height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -90,7 +106,7 @@ def beside_labels(labels: Sequence[str], aspect: float) -> Axes:
     return figure.add_axes((left / WIDTH, bottom, width / WIDTH, 1 - 2 * bottom))
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write ``name`` as SVG, PDF and PNG, each whole or not at all; return their paths.
 
     Raises
@@ -98,7 +114,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     UserError
         If the disk refuses a file.
     """
-    paths = {kind: folder / f"{name}.{kind}" for kind in FORMATS}
+    paths = {kind: folder / f"{name}.{kind}" for kind in formats}
     for kind, path in paths.items():
         # In memory first: on a full disk the PDF would end in an error of its own.
         content = io.BytesIO()
@@ -175,7 +191,7 @@ def spread(targets: ArrayLike, gap: float, low: float, high: float) -> NDArray[n
 def label_ends(axes: Axes, ends: dict[str, tuple[float, float, object]]) -> None:
     """Write each text at the right edge, beside its line's end ``(x, y, colour)``."""
     low, high = axes.get_ylim()
-    points = HEIGHT * 72 * 0.8  # height of the axes, about
+    points = axes.figure.get_figheight() * 72 * 0.8  # height of the axes, about
     gap = (high - low) * mpl.rcParams["font.size"] * 1.15 / points
     heights = spread([min(max(y, low), high) for _, y, _ in ends.values()], gap, low, high)
     for (text, (x, y, colour)), height in zip(ends.items(), heights, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -83,15 +83,15 @@ def markdown(frame: pd.DataFrame) -> str:
     return line(iter(frame)) + rule + "".join(rows)
 
 
-def latex(frame: pd.DataFrame) -> str:
-    """Return the table as a LaTeX ``tabular`` with booktabs' rules."""
-    lines = [" & ".join(map(_escape_latex, row)) + r" \\" for row in frame.itertuples(index=False)]
+def latex(frame: pd.DataFrame, marked: Collection[str] = ()) -> str:
+    """Return the table as a LaTeX ``tabular`` with booktabs' rules; rows that start so are bold."""
+    lines = [_latex_row(row, row[0] in marked) for row in frame.itertuples(index=False)]
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
             rf"\begin{{tabular}}{{{'r' * frame.shape[1]}}}",
             r"\toprule",
-            " & ".join(map(_escape_latex, frame)) + r" \\",
+            " & ".join(map(escape_latex, frame)) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",
@@ -99,6 +99,11 @@ def latex(frame: pd.DataFrame) -> str:
             "",
         ]
     )
+
+
+def _latex_row(cells: Sequence[str], is_marked: bool) -> str:
+    first, *others = map(escape_latex, cells)
+    return " & ".join([rf"\textbf{{{first}}}" if is_marked else first, *others]) + r" \\"
 
 
 def _escape_markdown(text: str) -> str:
@@ -130,7 +135,7 @@ _COMMANDS = {
 _COMMAND = re.compile("|".join(map(re.escape, sorted(_COMMANDS, key=len, reverse=True))))
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Return ``text`` for LaTeX: signs and numbers in mathematics, the rest as it reads."""
     text = _COMMAND.sub(lambda found: _COMMANDS[found.group()], text)
     return re.sub(r"\b([KS]) = (\d+)", r"$\1 = \2$", text)

@@ -1,8 +1,9 @@
-"""A plausible results folder, fabricated: nothing is trained here."""
+"""A plausible results folder, fabricated, and its report: nothing is trained here."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from flowdepth.config import Study, read_study
+from flowdepth.stages import report
 from helpers import leave_pack_provenance, leave_provenance
+from tabled import OUTPUTS, finish
 
 EPOCHS = 60
 IMAGES = 40
@@ -158,3 +161,22 @@ def _write_dataset(folder: Path, shape: tuple[int, int]) -> None:
     folder.mkdir(parents=True)
     (folder / "dataset.json").write_text(json.dumps(facts))
     leave_provenance(folder, "prepare", ["dataset.json"])
+
+
+@pytest.fixture
+def render(
+    fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """Give the function that fabricates results and returns the report's HTML."""
+
+    def write(**kwargs: object) -> str:
+        study, packs = fabricate(**kwargs)
+        finish(study, packs, tmp_path)
+        command = ["--settings", study.canonical(), "--results", str(tmp_path)]
+        command += ["--packs", *map(str, packs)]
+        files = [f"--{name}={tmp_path / file}" for name, file in OUTPUTS.items()]
+        monkeypatch.setattr(sys, "argv", ["report", *command, *files])
+        report.main()
+        return (tmp_path / "report.html").read_text()
+
+    return write

@@ -15,7 +15,8 @@ from flowdepth.config import Study, flat, read_study
 from flowdepth.errors import UserError
 from flowdepth.stages import captions, figures, report, tables
 from flowdepth.stages.summarise import study_tables
-from helpers import leave_pack_provenance, leave_provenance
+from helpers import leave_pack_provenance
+from tabled import OUTPUTS, finish
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
@@ -37,54 +38,9 @@ class Page(HTMLParser):
         self.text += data.replace("\u00a0", " ")
 
 
-def finish(study: Study, packs: list[Path], root: Path) -> None:
-    """Write what the report reads."""
-    numbers = study_tables(study, packs)
-    for name, table in numbers.items():
-        table.to_csv(root / f"{name}.csv", index=False)
-    summary, convergence = numbers["summary"], numbers["convergence"]
-    written = {
-        "nll_by_depth": tables.nll_by_depth(summary),
-        "errors": tables.errors(summary, convergence),
-        "comparisons": tables.comparisons(numbers["comparisons"]),
-    }
-    (root / "tables").mkdir()
-    for name, table in written.items():
-        table.to_csv(root / "tables" / f"{name}.csv", index=False)
-    (root / "figures").mkdir()
-    for name in captions.ALWAYS:
-        for kind in ("svg", "png"):
-            (root / "figures" / f"{name}.{kind}").write_text(f"{name} as {kind}")
-    leave_provenance(root, "summarise", [f"{name}.csv" for name in numbers])
-    for stage in ("figures", "tables"):
-        leave_provenance(root, stage, [path.relative_to(root) for path in (root / stage).iterdir()])
-
-
-@pytest.fixture
-def render(
-    fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., str]:
-    """Give the function that fabricates results and returns the report's HTML."""
-
-    def write(**kwargs: object) -> str:
-        study, packs = fabricate(**kwargs)
-        finish(study, packs, tmp_path)
-        command = ["--settings", study.canonical(), "--results", str(tmp_path)]
-        command += ["--packs", *map(str, packs)]
-        files = [f"--{name}={tmp_path / file}" for name, file in OUTPUTS.items()]
-        monkeypatch.setattr(sys, "argv", ["report", *command, *files])
-        report.main()
-        return (tmp_path / "report.html").read_text()
-
-    return write
-
-
 def data_facts(root: Path) -> dict[str, object]:
     data = json.loads((root / "data" / "dataset.json").read_text())
     return {"data": data, "mixed": [], "settings": {}}
-
-
-OUTPUTS = {"output": "report.html", "provenance": "provenance.json"}
 
 
 def test_page_needs_nothing_but_itself(render: Callable[..., str]) -> None:
@@ -103,7 +59,7 @@ def test_contents_lead_nowhere(render: Callable[..., str]) -> None:
     page = Page(render())
     targets = [a["href"].removeprefix("#") for tag, a in page.tags if tag == "a"]
     assert targets == [a["id"] for tag, a in page.tags if tag == "section"]
-    assert targets == [name for name in report.SECTIONS if name != "posteriors"]
+    assert targets == [name for name in report.SECTIONS if name not in ("posteriors", "published")]
 
 
 def test_equations_stay_latex(render: Callable[..., str]) -> None:
@@ -137,6 +93,17 @@ def test_page_shows_answer_table_and_every_setting(
     paths = [path for path, _ in flat(settings)]
     assert {"depths", "training.epochs", "report.title"} < {*paths}
     assert [path for path in paths if path not in text] == []
+
+
+def test_published_number_stands_without_its_protocol(render: Callable[..., str]) -> None:
+    number = {"label": "VAE+NF", "depth": 80, "nll": 85.1, "spread": 0.1, "bound": True}
+    origin = {"source": "Somebody 2015", "quoted": "from memory", "protocol": "MNIST, S = 200"}
+    settings = {"report": {"published": [number | origin], "deviations": ["Other images."]}}
+    html = render(settings=settings).split('<section id="published">')[1].split("</section>")[0]
+    assert re.findall("<td>(.*?)</td>", html) == [
+        *("VAE+NF", "80", "≤ 85.1 ± 0.1", "MNIST, S = 200", "Somebody 2015 (from memory)")
+    ]
+    assert "<li>Other images.</li>" in html
 
 
 def test_limits_of_the_images_are_kept_from_the_reader(render: Callable[..., str]) -> None:

@@ -11,13 +11,14 @@ import pytest
 
 from checkout import QUICK, ROOT, Checkout
 
-END = ("summarise", "figures", "tables", "report")
+END = ("summarise", "figures", "tables", "report", "paper")
 CELL = re.compile(r"(train|evaluate) K = (\d+), seeds (\S+)")
 MESSAGES = {
     "prepare digits": "prepare",
     "summarise all depths and seeds": "summarise",
     "draw the figures": "figures",
     "set the tables": "tables",
+    "set the paper's figures and table": "paper",
     "write the report: results/quick/report.html": "report",
 }
 TABLE = re.findall(

@@ -14,6 +14,7 @@ END = {
     "summarise all depths and seeds",
     "draw the figures",
     "set the tables",
+    "set the paper's figures and table",
     "write the report: results/quick/report.html",
 }
 
@@ -52,7 +53,7 @@ def test_run_ends_without_saying_where_the_report_is(finished: Checkout, tmp_pat
 
 def test_logs_are_empty(finished: Checkout) -> None:
     logs = sorted((finished.folder / "results" / "quick" / "logs").rglob("*.log"))
-    assert len(logs) == 9
+    assert len(logs) == 10
     silent = {path.name for path in logs if not path.read_text().splitlines()[1:]}
     assert not silent
 
@@ -89,6 +90,26 @@ def test_depth_outside_the_earlier_grid_cannot_be_trained_alone(finished: Checko
 def test_redrawing_trains_or_evaluates(finished: Checkout) -> None:
     jobs = finished.jobs("report", "--forcerun", "figures", *QUICK)
     assert jobs == {"draw the figures", "write the report: results/quick/report.html"}
+
+
+def test_studies_are_compared_by_running_them(finished: Checkout, tmp_path: Path) -> None:
+    study = finished.copy(tmp_path / "study")
+    named = ("compare", "--config", "studies=[quick]")
+    # Not the quick study's settings: those of the default one must not run either.
+    assert study.jobs(*named) == {"lay studies side by side: results/compare.html"}
+    done = study.snakemake(*named)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "<h2>quick</h2>" in (study.folder / "results" / "compare.html").read_text()
+    assert study.jobs(*named) == set()
+    assert study.jobs(*QUICK, "--config", "studies=[quick]") == set()
+
+
+def test_missing_study_is_compared_or_explained_badly(fresh: Checkout) -> None:
+    refused = fresh.snakemake("compare", "--config", "studies=[nothing]")
+    output = refused.stdout + refused.stderr
+    assert refused.returncode == 1
+    assert output.count("no finished results of nothing (results/nothing/metrics.csv missing)") == 1
+    assert "Traceback" not in output
 
 
 def test_slurm_profile_plans_another_study(fresh: Checkout) -> None:

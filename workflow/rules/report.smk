@@ -1,5 +1,10 @@
 # figures, tables and provenance -> one self-contained page
 
+PAGE_TEMPLATES = [
+    f"templates/{name}"
+    for name in ("report.html", "parts.html", "style.css", "sections")
+]
+
 
 rule report:
     input:
@@ -19,7 +24,7 @@ rule report:
     conda:
         "../envs/flowdepth.yaml"
     params:
-        code=stamp("report", "templates"),
+        code=stamp("report", *PAGE_TEMPLATES),
         settings=whole_study,
         packs=expand(PACK, **GRID),
         folder=subpath(output.page, parent=True),

@@ -80,7 +80,7 @@ def _distributions(axes: Axes, images: pd.DataFrame, name: str) -> None:
 def _limit(axes: Axes, summary: pd.DataFrame) -> None:
     """Draw the limit of k_hat, and by depth the percentage of images beyond it."""
     axes.axhline(K_HAT_LIMIT, color=style.CONTRAST, lw=0.9, ls=(0, (4, 3)), zorder=1)
-    place = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 8.5}
+    place = {"transform": axes.get_yaxis_transform(), "va": "top", "fontsize": 7.5}
     axes.text(1.01, K_HAT_LIMIT, K_HAT_LIMIT, color=style.CONTRAST, **place)
     shares = summary.set_index(summary["depth"].map(str))["k_hat_share_mean"].dropna()
     axes.margins(y=0.15)

@@ -1,0 +1,114 @@
+"""The study's tables -> paper/: main table and figures as a two-column paper sets them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from flowdepth import style
+from flowdepth.answer import answer, may_be_best, remarks
+from flowdepth.comparisons import COLUMNS
+from flowdepth.config import Study
+from flowdepth.files import write_text
+from flowdepth.provenance import Job
+from flowdepth.results import (
+    CONVERGENCE,
+    METRICS,
+    SUMMARY,
+    read_images,
+    read_study_table,
+    read_table,
+)
+from flowdepth.stages import captions, figures, trust_figures
+from flowdepth.stages.command import run
+from flowdepth.stages.tables import nll_by_depth
+from flowdepth.typesetting import escape_latex, latex
+
+FIGURES = ("nll_by_depth", "elbo_and_nll", "convergence", "weights")
+
+
+def paper(
+    study: Study, metrics: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame
+) -> dict[str, str]:
+    """Return the text of the LaTeX files by name."""
+    best = [str(depth) for depth in may_be_best(metrics)]
+    text = _template().render(
+        study=study,
+        answer=answer(summary, compared),
+        remarks=remarks(summary, compared),
+        best=best,
+        figures={name: captions.CAPTIONS[name] for name in FIGURES},
+    )
+    return {"paper.tex": text, "main_table.tex": latex(nll_by_depth(summary), best)}
+
+
+def _template() -> jinja2.Template:
+    """Return the paper's template, in which braces are LaTeX's and every value is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("flowdepth"),
+        variable_start_string="<<",
+        variable_end_string=">>",
+        block_start_string="<%",
+        block_end_string="%>",
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 (`finalize` escapes)
+        finalize=lambda value: value if isinstance(value, Markup) else escape_latex(str(value)),
+    )
+    return environment.get_template("paper.tex")
+
+
+def draw(
+    study: Study,
+    packs: Sequence[Path],
+    metrics: pd.DataFrame,
+    summary: pd.DataFrame,
+    convergence: pd.DataFrame,
+    folder: Path,
+) -> list[Path]:
+    """Write the figures as PDF, a column wide; return their paths."""
+    images = read_images(packs, metrics)
+    with style.visual_language(paper=True):
+        drawn = {
+            "nll_by_depth": figures.nll_by_depth(metrics, summary),
+            "elbo_and_nll": figures.elbo_and_nll(summary),
+            "convergence": trust_figures.convergence(convergence),
+            "weights": trust_figures.weights(images, summary, study.evaluate.samples),
+        }
+        saved = [style.save(figure, folder, name, ["pdf"]) for name, figure in drawn.items()]
+    return [path for paths in saved for path in paths]
+
+
+def main() -> None:
+    """Write the folder of the paper."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="the whole study as JSON")
+    parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
+    for name in ("metrics", "summary", "comparisons", "convergence"):
+        parser.add_argument(f"--{name}", required=True, type=Path)
+    parser.add_argument("--output", required=True, type=Path, help="folder of the paper")
+    parser.add_argument("--provenance", required=True, type=Path)
+    args = parser.parse_args()
+    study = Study.model_validate_json(args.settings)
+    tables = [args.metrics, args.summary, args.comparisons, args.convergence]
+    images = [pack / "images.parquet" for pack in args.packs]
+    job = Job("paper", [*tables, *images], args.settings)
+    metrics = read_study_table(args.metrics, METRICS, study)
+    summary = read_study_table(args.summary, SUMMARY, study)
+    convergence = read_table(args.convergence, CONVERGENCE)
+    written = draw(study, args.packs, metrics, summary, convergence, args.output)
+    texts = paper(study, metrics, summary, read_table(args.comparisons, COLUMNS))
+    for name, text in texts.items():
+        write_text(args.output / name, text)
+        written.append(args.output / name)
+    job.write(args.provenance, written)
+    print(f"wrote {args.output}")
+
+
+if __name__ == "__main__":
+    run(main)
