@@ -25,7 +25,10 @@ if set("{}") & set(workflow.basedir):
     )
 
 try:
-    study = read_study(config)
+    # `studies` is no setting of one: it names those that `snakemake compare` shows.
+    study = read_study(
+        {key: value for key, value in config.items() if key != "studies"}
+    )
     catalogue.check(study)
 except UserError as error:
     raise WorkflowError(str(error))
