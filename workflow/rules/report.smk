@@ -2,7 +2,7 @@
 
 PAGE_TEMPLATES = [
     f"templates/{name}"
-    for name in ("report.html", "parts.html", "style.css", "sections")
+    for name in ("report.html", "parts.html", "style.css", "sections", "flows")
 ]
 
 
