@@ -1,0 +1,104 @@
+"""Pages as a browser shows them; screenshots for a person go to the folder in $FLOWDEPTH_SHOTS."""
+
+from __future__ import annotations
+
+import os
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from browser.chromium import Browser
+
+WINDOWS = {"desktop": (1280, 900), "tablet": (800, 1000), "phone": (360, 740)}
+PAGES = ("report", "compare")
+
+in_every_window = pytest.mark.parametrize("window", WINDOWS)
+in_both_schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
+on_every_page = pytest.mark.parametrize("name", PAGES)
+
+
+@on_every_page
+@in_both_schemes
+@in_every_window
+def test_page_breaks_in_a_browser(
+    browser: Browser, pages: dict[str, Path], tmp_path: Path, name: str, scheme: str, window: str
+) -> None:
+    browser.open(pages[name], *WINDOWS[window], scheme)
+    folder = Path(os.environ.get("FLOWDEPTH_SHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    browser.screenshot(folder / f"{name}_{window}_{scheme}.png")
+    assert browser.complaints == []
+    wide = "document.documentElement.scrollWidth - window.innerWidth"
+    assert browser.evaluate(wide) <= 0
+    broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt)"
+    assert browser.evaluate(broken) == []
+    assert browser.evaluate("document.images.length") > 0
+
+
+@on_every_page
+def test_figure_has_no_words(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    browser.open(pages[name], *WINDOWS["desktop"])
+    shortest = "Math.min(...[...document.images].map(i => i.alt.trim().length))"
+    assert browser.evaluate(shortest) > 20
+
+
+@on_every_page
+def test_heading_skips_a_level(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    browser.open(pages[name], *WINDOWS["desktop"])
+    found = "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])"
+    levels = browser.evaluate(found)
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_equation_is_not_laid_out(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["report"], *WINDOWS["desktop"])
+    fractions = "[...document.querySelectorAll('mfrac')].map(f => f.getBoundingClientRect().height)"
+    letter = browser.evaluate("document.querySelector('mi').getBoundingClientRect().height")
+    assert min(browser.evaluate(fractions)) > 1.5 * letter
+
+
+def test_dark_page_is_bright(browser: Browser, pages: dict[str, Path]) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    shades = {}
+    for scheme in ("light", "dark"):
+        browser.open(pages["report"], *WINDOWS["desktop"], scheme)
+        shades[scheme] = max(map(int, re.findall(r"\d+", browser.evaluate(background))))
+    assert shades["light"] > 200
+    assert shades["dark"] < 60
+
+
+@on_every_page
+def test_print_is_empty_or_endless(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    browser.open(pages[name], *WINDOWS["desktop"], "dark")
+    printed = browser.pdf()
+    folder = os.environ.get("FLOWDEPTH_SHOTS")
+    if folder:
+        (Path(folder) / f"{name}.pdf").write_bytes(printed)
+    sheets = len(re.findall(rb"/Type\s*/Page\b", printed))
+    assert 1 <= sheets <= 16
+
+
+def test_print_hides_what_was_folded(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["report"], *WINDOWS["desktop"])
+    visible = "document.querySelector('details table').checkVisibility()"
+    assert not browser.evaluate(visible)
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    assert browser.evaluate(visible)
+    browser.send("Emulation.setEmulatedMedia", media="")
+
+
+@on_every_page
+@in_both_schemes
+@pytest.mark.parametrize("window", ["desktop", "phone"])
+def test_page_shuts_readers_out(
+    browser: Browser, pages: dict[str, Path], axe: str, name: str, scheme: str, window: str
+) -> None:
+    browser.open(pages[name], *WINDOWS[window], scheme)
+    browser.evaluate(f"{axe};0")
+    report = "axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.nodes[0].html]))"
+    found = browser.evaluate(report)
+    assert [one for one in found if one[0] in ("serious", "critical")] == []
