@@ -40,7 +40,7 @@ class Page(HTMLParser):
 
 def data_facts(root: Path) -> dict[str, object]:
     data = json.loads((root / "data" / "dataset.json").read_text())
-    return {"data": data, "mixed": [], "settings": {}}
+    return {"data": data, "mixed": [], "settings": {}, "study": "digits", "git": None}
 
 
 def test_page_needs_nothing_but_itself(render: Callable[..., str]) -> None:
@@ -132,6 +132,10 @@ def test_provenance_adds_up_and_names_the_data(render: Callable[..., str], tmp_p
     assert facts["devices"] == ["cpu"]
     assert facts["versions"]["torch"] in text
     assert facts["data"]["sha256"]["test"] in text
+
+
+def test_study_is_cited_without_its_name(render: Callable[..., str]) -> None:
+    assert "@misc{flowdepth-digits," in Page(render()).text
 
 
 def test_missing_figure_is_named(

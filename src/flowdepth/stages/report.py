@@ -12,6 +12,7 @@ import pandas as pd
 
 from flowdepth import mixture, provenance
 from flowdepth.answer import answer, may_be_best, remarks, warning
+from flowdepth.citation import bibtex
 from flowdepth.comparisons import COLUMNS
 from flowdepth.config import Study, flat
 from flowdepth.files import write_text
@@ -44,6 +45,7 @@ SECTIONS = {
     "published": "Published numbers",
     "limits": "Limits of this study",
     "provenance": "Provenance",
+    "citation": "How to cite",
 }
 STAGES = ("data/prepare", "summarise", "figures", "tables")
 SEED_COLUMNS = ("depth", "seed", "status", "elbo", "nll", "nll_mcse", "best_epoch", "message")
@@ -85,6 +87,7 @@ def page(study: Study, results: Path, packs: Sequence[Path], facts: dict[str, An
         failures=metrics[metrics["status"] == "failed"].to_dict("records"),
         protocol=_pairs(facts["settings"]),
         published=pages.rows(published(study.report.published)),
+        citation=bibtex(facts),
         mixed=facts["mixed"],
         provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
     )
