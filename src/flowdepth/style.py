@@ -27,6 +27,7 @@ INK = "#222222"
 GREY = "#7a7a7a"  # K = 0 and everything drawn for comparison
 ACCENT = "#1f5f8b"
 CONTRAST = "#b0662a"  # the one quantity shown beside the NLL
+DASHED = (0, (4, 3))  # K = 0 where it is a line
 FORMATS = ("svg", "pdf", "png")
 COLUMN = 3.25  # inches, of a two-column paper
 
@@ -129,6 +130,11 @@ def depth_colours(depths: Iterable[int]) -> dict[int, tuple[float, float, float]
     palette = sns.color_palette("crest", as_cmap=True)(np.linspace(0.2, 1, max(len(layered), 1)))
     colours = {k: tuple(rgba[:3]) for k, rgba in zip(layered, palette, strict=False)}
     return {0: mpl.colors.to_rgb(GREY), **colours}
+
+
+def dashes(depth: int) -> str | tuple[int, tuple[int, int]]:
+    """Return the line style of a depth: K = 0 dashed, so that it is known without colours, too."""
+    return DASHED if depth == 0 else "solid"
 
 
 def depth_positions(depths: ArrayLike) -> NDArray[np.float64]:

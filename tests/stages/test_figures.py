@@ -97,6 +97,21 @@ def test_every_finished_seed_is_a_dot(fabricate: Fabricate) -> None:
     np.testing.assert_allclose(dots.get_offsets()[:, 1], metrics["nll"].dropna())
 
 
+def test_seed_of_elbo_or_nll_is_no_dot(fabricate: Fabricate) -> None:
+    metrics, summary = nll_tables(fabricate(failed=[(4, 1)]))
+    axes = figures.elbo_and_nll(metrics, summary).axes[0]
+    dots = [c.get_offsets()[:, 1] for c in axes.collections if len(c.get_offsets()) > 1]
+    done = metrics.dropna(subset="nll")
+    np.testing.assert_allclose(dots, [-done["elbo"], done["nll"]])
+
+
+@pytest.mark.parametrize("name", ["convergence", "learning_curves"])
+def test_k_0_is_lost_without_colours(fabricate: Fabricate, name: str) -> None:
+    lines = all_figures(*fabricate(depths=(0, 4)))[name].axes[0].lines
+    bold = [line for line in lines if line.get_linewidth() > 1]
+    assert [line.get_linestyle() == "--" for line in bold] == [True, False]
+
+
 def test_diverging_seed_does_not_squash_the_curves(fabricate: Fabricate) -> None:
     study, packs = fabricate(depths=(0, 4), failed=[(4, 0)])
     history = read_rows(packs, "history.csv", HISTORY)
@@ -166,9 +181,9 @@ def test_same_data_gives_the_same_bytes(
 
 
 def test_png_is_sharp_enough_for_print(fabricate: Fabricate, tmp_path: Path) -> None:
-    _, summary = nll_tables(fabricate())
+    tables = nll_tables(fabricate())
     with style.visual_language():
-        style.save(figures.elbo_and_nll(summary), tmp_path, "elbo_and_nll")
+        style.save(figures.elbo_and_nll(*tables), tmp_path, "elbo_and_nll")
     with Image.open(tmp_path / "elbo_and_nll.png") as image:
         assert image.width == 200 * style.WIDTH
 

@@ -18,8 +18,8 @@ CAPTIONS = {
     ),
     "convergence": (
         "Test NLL against the number S of importance samples, the first S of the same draws, mean "
-        "over seeds. The band is ± 2 Monte-Carlo standard errors of that mean. At S = 1 it is the "
-        "−ELBO; a line that still falls at its right end has too few samples."
+        "over seeds. K = 0 is dashed. The band is ± 2 Monte-Carlo standard errors of that mean. At "
+        "S = 1 it is the −ELBO; a line that still falls at its right end has too few samples."
     ),
     "weights": (
         "Importance weights by flow depth, over test images and finished seeds: the median a dot, "
@@ -28,8 +28,9 @@ CAPTIONS = {
         f"{K_HAT_LIMIT} and the percentage of images beyond it. Shapes above 2 are drawn at 2."
     ),
     "elbo_and_nll": (
-        "Mean −ELBO and NLL of the test set over seeds, with 95 % t-intervals. The shaded distance "
-        "between them is the inference gap: what the posterior's family and the encoder lose."
+        "−ELBO and NLL of the test set: every seed a dot, the means with 95 % t-intervals beside "
+        "them. The shaded distance between them is the inference gap: what the posterior's family "
+        "and the encoder lose."
     ),
     "inference_gap": (
         "The inference gap by flow depth, the sum of what the best posterior of the family still "
@@ -40,7 +41,7 @@ CAPTIONS = {
     ),
     "learning_curves": (
         "Validation ELBO at beta = 1 by epoch: thin lines are seeds, bold ones the mean over "
-        "finished seeds. Early epochs may lie below the axis."
+        "finished seeds, dashed at K = 0. Early epochs may lie below the axis."
     ),
     "posteriors": (
         "Test images by row, depths by column, each depth's first finished seed: the exact "

@@ -71,8 +71,8 @@ def _levels(axes: Axes, metrics: pd.DataFrame, summary: pd.DataFrame) -> None:
     axes.set_ylabel("test NLL\n(nats, lower is better)")
 
 
-def elbo_and_nll(summary: pd.DataFrame) -> Figure:
-    """Draw -ELBO and NLL against K; what lies between them is the inference gap."""
+def elbo_and_nll(metrics: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+    """Draw -ELBO and NLL against K, every seed a dot; between them lies the inference gap."""
     figure = style.new_figure()
     axes = figure.add_subplot()
     style.depth_axis(axes, summary["depth"].tolist())
@@ -81,7 +81,10 @@ def elbo_and_nll(summary: pd.DataFrame) -> Figure:
     bound, exact = done["neg_elbo_mean"], done["nll_mean"]
     axes.fill_between(x, exact, bound, color=style.CONTRAST, alpha=0.08, lw=0)
     bounds = (("neg_elbo", "−ELBO", style.CONTRAST), ("nll", "NLL", style.ACCENT))
+    seeds = metrics.assign(neg_elbo=-metrics["elbo"])
+    gap = style.closest(style.depth_positions(summary["depth"]))
     for name, _, colour in bounds:
+        _seed_dots(axes, seeds, gap, name, colour)
         _means(axes, summary, name, colour)
     if len(done):
         last = done.iloc[-1]
@@ -93,7 +96,9 @@ def elbo_and_nll(summary: pd.DataFrame) -> Figure:
     return figure
 
 
-def _seed_dots(axes: Axes, metrics: pd.DataFrame, gap: float) -> None:
+def _seed_dots(
+    axes: Axes, metrics: pd.DataFrame, gap: float, name: str = "nll", colour: str = style.ACCENT
+) -> None:
     """Draw the seeds right of the mean, each seed at the same place in every depth."""
     done = metrics[metrics["status"] == "done"]
     seeds = sorted(metrics["seed"].unique())
@@ -101,12 +106,12 @@ def _seed_dots(axes: Axes, metrics: pd.DataFrame, gap: float) -> None:
         return
     offsets = dict(zip(seeds, np.linspace(0.15, 0.38, len(seeds)) * gap, strict=True))
     x = style.depth_positions(done["depth"]) + done["seed"].map(offsets).to_numpy(dtype=float)
-    axes.scatter(x, done["nll"], s=9, color=style.ACCENT, alpha=0.45, lw=0, zorder=2)
+    axes.scatter(x, done[name], s=9, color=colour, alpha=0.45, lw=0, zorder=2)
 
 
 def _reference(axes: Axes, level: float) -> None:
     """Draw the level of K = 0, the same in every figure: grey and dashed."""
-    axes.axhline(level, color=style.GREY, lw=0.9, ls=(0, (4, 3)), zorder=1)
+    axes.axhline(level, color=style.GREY, lw=0.9, ls=style.DASHED, zorder=1)
     place = axes.get_yaxis_transform()
     axes.text(1.01, level, "K = 0", transform=place, color=style.GREY, va="center")
 
@@ -148,7 +153,7 @@ def learning_curves(history: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
         axes.plot(curves.index, curves, color=colours[depth], lw=0.5, alpha=0.3)
         mean = _mean_curve(curves, metrics[metrics["depth"] == depth])
         if len(mean):
-            axes.plot(mean.index, mean, color=colours[depth], lw=1.6)
+            axes.plot(mean.index, mean, color=colours[depth], lw=1.6, ls=style.dashes(depth))
             ends[f"K = {depth}"] = (mean.index[-1], mean.iloc[-1], colours[depth])
     axes.margins(x=0.01)
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
@@ -247,7 +252,7 @@ def draw(
     yield "convergence", trust_figures.convergence(convergence)
     images = read_images(packs, metrics)
     yield "weights", trust_figures.weights(images, summary, study.evaluate.samples)
-    yield "elbo_and_nll", elbo_and_nll(summary)
+    yield "elbo_and_nll", elbo_and_nll(metrics, summary)
     history = read_rows(packs, "history.csv", HISTORY)
     yield "learning_curves", learning_curves(history, metrics)
     examples = first_examples(packs, metrics, study.report.examples)

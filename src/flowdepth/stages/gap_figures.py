@@ -19,9 +19,10 @@ from flowdepth.provenance import Job
 from flowdepth.stages.command import run
 from flowdepth.typesetting import BRACKET, intervals, write_table
 
+# Of each bar's colour as much as tells the two apart without colours: dark below, light above.
 _PARTS = (
-    ("approximation", "approximation gap", style.ACCENT),
-    ("amortisation", "amortisation gap", style.CONTRAST),
+    ("approximation", "approximation gap", style.ACCENT, 0.9),
+    ("amortisation", "amortisation gap", style.CONTRAST, 0.55),
 )
 # Hatched bars stand for an optimisation that had further to go.
 _UNFINISHED = "////"
@@ -35,8 +36,8 @@ def inference_gap(summary: pd.DataFrame) -> Figure:
     done = summary[summary["seeds"] > 0]
     width = 0.62 * style.closest(style.depth_positions(summary["depth"]))
     bottom = pd.Series(0.0, index=done.index)
-    for (name, _, colour), side in zip(_PARTS, (-1, 1), strict=True):
-        _bars(axes, done, name, bottom, width, colour)
+    for (name, _, colour, share), side in zip(_PARTS, (-1, 1), strict=True):
+        _bars(axes, done, name, bottom, width, _mixed(colour, "white", share))
         _intervals(axes, done, name, bottom, side * width / 8, colour)
         bottom = bottom + done[f"{name}_mean"]
     style.mark_failed(axes, summary.loc[summary["seeds"] == 0, "depth"])
@@ -46,14 +47,19 @@ def inference_gap(summary: pd.DataFrame) -> Figure:
 
 
 def _bars(
-    axes: Axes, done: pd.DataFrame, name: str, bottom: pd.Series, width: float, colour: str
+    axes: Axes,
+    done: pd.DataFrame,
+    name: str,
+    bottom: pd.Series,
+    width: float,
+    colour: NDArray[np.float64],
 ) -> None:
     bars = axes.bar(
         style.depth_positions(done["depth"]),
         done[f"{name}_mean"],
         width,
         bottom,
-        color=_mixed(colour, "white", 0.75),
+        color=colour,
         edgecolor="white",
         lw=0,
     )
@@ -78,8 +84,8 @@ def _mixed(colour: str, other: str, share: float) -> NDArray[np.float64]:
 
 def _legend(figure: Figure, done: pd.DataFrame) -> None:
     handles = [
-        mpl.patches.Patch(color=_mixed(colour, "white", 0.75), lw=0, label=label)
-        for _, label, colour in reversed(_PARTS)
+        mpl.patches.Patch(color=_mixed(colour, "white", share), lw=0, label=label)
+        for _, label, colour, share in reversed(_PARTS)
     ]
     if not done["converged"].all():
         hatch = {"facecolor": style.GREY, "edgecolor": "white", "hatch": _UNFINISHED, "lw": 0}

@@ -76,7 +76,7 @@ def draw(
     with style.visual_language(paper=True):
         drawn = {
             "nll_by_depth": figures.nll_by_depth(metrics, summary, study.report.published),
-            "elbo_and_nll": figures.elbo_and_nll(summary),
+            "elbo_and_nll": figures.elbo_and_nll(metrics, summary),
             "convergence": trust_figures.convergence(convergence),
             "weights": trust_figures.weights(images, summary, study.evaluate.samples),
         }

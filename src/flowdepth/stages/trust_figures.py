@@ -27,7 +27,8 @@ def convergence(table: pd.DataFrame) -> Figure:
         samples, nll = rows["samples"], rows["nll_mean"]
         half = _BAND * rows["nll_mcse"]
         axes.fill_between(samples, nll - half, nll + half, color=colours[depth], alpha=0.2, lw=0)
-        axes.plot(samples, nll, color=colours[depth], lw=1.4, marker="o", ms=2.5)
+        line = {"color": colours[depth], "ls": style.dashes(depth)}
+        axes.plot(samples, nll, lw=1.4, marker="o", ms=2.5, **line)
         ends[f"K = {depth}"] = (samples.iloc[-1], nll.iloc[-1], colours[depth])
     _sample_axis(axes)
     if ends:
