@@ -86,7 +86,7 @@ def page(study: Study, results: Path, packs: Sequence[Path], facts: dict[str, An
         costs=pages.rows(costs(read_costs(packs), summary, compared)),
         failures=metrics[metrics["status"] == "failed"].to_dict("records"),
         protocol=_pairs(facts["settings"]),
-        published=pages.rows(published(study.report.published)),
+        published=pages.rows(published(study.report.published, summary)),
         citation=bibtex(facts),
         mixed=facts["mixed"],
         provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),

@@ -138,8 +138,9 @@ def costs(rows: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) -> 
     )
 
 
-def published(numbers: Sequence[Published]) -> pd.DataFrame:
-    """Return published test log-likelihoods as text, a row each."""
+def published(numbers: Sequence[Published], summary: pd.DataFrame) -> pd.DataFrame:
+    """Return published test log-likelihoods as text, a row each, beside the study's at that K."""
+    own = dict(zip(summary["depth"], intervals(summary, "nll_", BRACKET), strict=True))
     nll = [f"{'≤ ' * one.bound}{one.nll:g}" for one in numbers]
     spread = ["" if one.spread is None else f" ± {one.spread:g}" for one in numbers]
     return pd.DataFrame(
@@ -147,6 +148,7 @@ def published(numbers: Sequence[Published]) -> pd.DataFrame:
             "model": [one.label for one in numbers],
             "K": ["" if one.depth is None else str(one.depth) for one in numbers],
             "NLL": [f"{mean}{half}" for mean, half in zip(nll, spread, strict=True)],
+            "this study [95 %]": [own.get(one.depth, "") for one in numbers],
             "protocol": [one.protocol for one in numbers],
             "source": [f"{one.source} ({one.quoted})" for one in numbers],
         }
