@@ -32,7 +32,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fitted(images: Path) -> Path:
     folder = images.parent / "fitted"
     words = ["fit", str(images), "--depth", "2", "--seed", "5", "--output", str(folder)]
-    cli.main([*words, *SMALL, "--set", "flow=radial"])
+    cli.main([*words, *SMALL, "--set", "flow.kind=radial"])
     return folder / "model.safetensors"
 
 
@@ -93,8 +93,8 @@ def test_mistakes_are_explained_badly(fitted: Path, images: Path, tmp_path: Path
     fit = ("fit", images, "--depth", 2, "--output")
     assert "exists already" in refusal(*fit, fitted.parent)
     assert "training.epochs: found 0" in refusal(*fit, new, "--set", "training.epochs=0")
-    assert "expected KEY=VALUE" in refusal(*fit, new, "--set", "depths=[3]")
-    assert "expected KEY=VALUE" in refusal(*fit, new, "--set", "training.epochs")
+    for setting in ("depths=[3]", "report.title=x", "training.epochs", "dataset={}"):
+        assert "expected SECTION.KEY=VALUE" in refusal(*fit, new, "--set", setting)
     assert "depths.0: found -1" in refusal("fit", images, "--depth", -1, "--output", new)
     assert "training.batch_size: found 128" in refusal(*fit, new)
     assert "no file none.npz" in refusal("fit", "none.npz", "--depth", 2, "--output", new)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 import yaml
 from matplotlib.image import imsave
 from torch import Tensor
@@ -37,38 +38,43 @@ def main(words: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flowdepth", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("fit", help="train one model; run again, it goes on where it stood")
-    one.set_defaults(do=fit)
-    one.add_argument("images", type=Path, help=".npz with images, or train and test [N, H, W]")
-    one.add_argument("--depth", type=int, required=True, help="number K of flow layers")
-    one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--output", type=Path, required=True, help="folder to make")
-    one.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    one.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting of config.yaml, such as training.epochs=20",
-    )
-    one = _about_a_model(commands.add_parser("evaluate", help="estimate the test log-likelihood"))
-    one.set_defaults(do=evaluate)
-    one.add_argument("images", type=Path, help="the .npz, or images.safetensors of a study or fit")
-    one.add_argument("--samples", type=int, default=5000, help="importance samples an image")
-    one.add_argument("--output", type=Path, help=".csv to write, a row an image")
-    one = _about_a_model(commands.add_parser("sample", help="draw images from the prior"))
-    one.set_defaults(do=sample)
-    one.add_argument("--number", type=int, default=64)
-    one.add_argument("--noise", type=int, default=0, metavar="SEED", help="of the draw")
-    one.add_argument("--width", type=int, help="of an image in pixels, where it is not square")
-    one.add_argument("--output", type=Path, required=True, help=".npz or .png to write")
+    _add_fit(commands.add_parser("fit", help="train one model, or go on where a stop left it"))
+    _add_evaluate(commands.add_parser("evaluate", help="estimate the test log-likelihood"))
+    _add_sample(commands.add_parser("sample", help="draw images from the prior"))
     return parser
 
 
-def _about_a_model(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(do=fit)
+    parser.add_argument("images", type=Path, help=".npz with images, or train and test [N, H, W]")
+    parser.add_argument("--depth", type=int, required=True, help="number K of flow layers")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, required=True, help="folder to make")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    setting = {"action": "append", "default": [], "metavar": "SECTION.KEY=VALUE"}
+    parser.add_argument("--set", **setting, help="of config.yaml, such as training.epochs=20")
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(do=evaluate)
+    _add_model(parser)
+    parser.add_argument("images", type=Path, help=".npz, or images.safetensors of a study or fit")
+    parser.add_argument("--samples", type=int, default=5000, help="importance samples an image")
+    parser.add_argument("--output", type=Path, help=".csv to write, a row an image")
+
+
+def _add_sample(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(do=sample)
+    _add_model(parser)
+    parser.add_argument("--number", type=int, default=64)
+    parser.add_argument("--noise", type=int, default=0, metavar="SEED", help="of the draw")
+    parser.add_argument("--width", type=int, help="of an image in pixels, where it is not square")
+    parser.add_argument("--output", type=Path, required=True, help=".npz or .png to write")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="model.safetensors")
     parser.add_argument("--seed", type=int, help="of the pack; the first finished one otherwise")
-    return parser
 
 
 def fit(args: argparse.Namespace) -> None:
@@ -97,22 +103,20 @@ def fit(args: argparse.Namespace) -> None:
 
 
 def _study(args: argparse.Namespace) -> Study:
-    settings: dict[str, Any] = {
-        **{"name": "fit", "depths": [args.depth], "seeds": [args.seed]},
-        "dataset": {"name": "npz", "root": str(args.images)},
-    }
-    for text in args.set:
+    settings: dict[str, Any] = {"name": "fit", "depths": [args.depth], "seeds": [args.seed]}
+    for text in ("dataset.name=npz", *args.set):
         _set(settings, text)
+    settings["dataset"]["root"] = str(args.images)
     return read_study(settings)
 
 
 def _set(settings: dict[str, Any], text: str) -> None:
     path, equals, value = text.partition("=")
     *sections, key = path.split(".")
-    if not equals or [*sections, key][0] not in SECTIONS:
+    if not equals or not sections or sections[0] not in SECTIONS:
         raise UserError(
-            f"--set: found {text}, expected KEY=VALUE with a key of {', '.join(SECTIONS)}, such as "
-            "training.epochs=20"
+            f"--set: found {text}, expected SECTION.KEY=VALUE, such as training.epochs=20, of the "
+            f"sections {', '.join(SECTIONS)}"
         )
     for section in sections:
         inner = settings.get(section)
@@ -143,7 +147,7 @@ def _test_images(path: Path, model: TrainedModel) -> Tensor:
         grey = model.header.settings.model.likelihood == "normal"
         binarisation = "none" if grey else "static"
         images = datasets.prepare(Dataset(name="npz", root=str(path), binarisation=binarisation))
-    return inputs.observed(images, "test", model.vae.head.weight.dtype)
+    return inputs.observed(images, "test", torch.float32)
 
 
 def _print(found: LogLikelihood) -> None:
