@@ -75,6 +75,14 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(render: Callable[...
     assert all(captions.CAPTIONS[name] in page.text for name in captions.ALWAYS)
 
 
+@pytest.mark.parametrize(("kind", "other"), [("planar", "radial"), ("radial", "planar")])
+def test_page_speaks_of_another_flow(render: Callable[..., str], kind: str, other: str) -> None:
+    text = Page(render(settings={"flow": kind})).text
+    assert f"How deep should a {kind} flow be?" in text
+    assert f"K {kind} layers" in text
+    assert other not in text
+
+
 def test_settings_cannot_smuggle_markup_into_the_page(render: Callable[..., str]) -> None:
     evil = "<script>alert(1)</script>"
     html = render(settings={"report": {"title": evil}, "dataset": {"root": evil}})
