@@ -9,7 +9,7 @@ QUICK ?=
 SLURM ?= /tmp/flowdepth-slurm-$(shell id -un)
 SLURM_TESTS ?= slurm
 
-.PHONY: study watch test faults test-slurm slurm-up slurm-down lint benchmark benchmark-study clean
+.PHONY: study watch test faults test-slurm slurm-up slurm-down lint docs benchmark benchmark-study clean
 
 study: .venv/installed
 	$(BIN)/snakemake
@@ -40,6 +40,10 @@ lint: .venv/installed
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
 
+# The variable silences the theme's advertisement of its successor.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 benchmark: benchmarks/.venv/installed
 	$(BENCH) benchmarks.peers $(QUICK)
 	$(BENCH) benchmarks.peers_report
@@ -51,7 +55,7 @@ benchmark-study: benchmarks/.venv/installed
 	$(BENCH) benchmarks.dry_run $(QUICK)
 
 clean:
-	rm -rf .venv .snakemake benchmarks/.venv
+	rm -rf .venv .snakemake build benchmarks/.venv
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
