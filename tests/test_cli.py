@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 import flowdepth
 from flowdepth import cli, datasets, provenance
+from flowdepth.stages.command import INTERRUPTED
 
 SMALL = [
     *("--set", "model.hidden=[8]", "--set", "model.latent=2", "--set", "training.batch_size=16"),
@@ -53,6 +56,23 @@ def test_fitted_model_is_not_what_was_asked_for(fitted: Path) -> None:
     assert header.settings.flow.kind == "radial"
     assert (header.settings.model.hidden, header.settings.training.epochs) == ((8,), 2)
     assert provenance.verify(fitted)
+
+
+def test_stopped_fit_starts_from_the_beginning(images: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "flowdepth.cli", "fit", str(images), "--depth", "1"]
+    words += ["--output", str(tmp_path), *SMALL, "--set", "training.epochs=2000"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as stopped:
+        assert stopped.stdout is not None
+        while not stopped.stdout.readline().startswith("epoch 3 "):
+            pass
+        stopped.terminate()
+    assert stopped.returncode == INTERRUPTED
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as again:
+        assert again.stdout is not None
+        lines = iter(again.stdout.readline, "")
+        assert any("going on after" in line for line in lines)
+        assert not next(line for line in lines if line.startswith("epoch")).startswith("epoch 1 ")
+        again.terminate()
 
 
 @pytest.mark.parametrize("given", ["npz", "safetensors"])
