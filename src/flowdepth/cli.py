@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="flowdepth", description=__doc__)
+    parser = argparse.ArgumentParser("flowdepth", description="One model without a study.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fit(commands.add_parser("fit", help="train one model, or go on where a stop left it"))
     _add_evaluate(commands.add_parser("evaluate", help="estimate the test log-likelihood"))
