@@ -25,13 +25,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chromium.Brows
 
 
 @pytest.fixture(scope="session")
-def pages(finished: Checkout) -> dict[str, Path]:
+def pages(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The pages that a finished study and a comparison make, by name."""
-    done = finished.snakemake("compare", "--config", "studies=[quick]")
+    study = finished.copy(tmp_path_factory.mktemp("pages") / "study")
+    done = study.snakemake("compare", "--config", "studies=[quick]")
     assert done.returncode == 0, done.stdout + done.stderr
     return {
-        "report": finished.results / "report.html",
-        "compare": finished.results.parent / "compare.html",
+        "report": study.results / "report.html",
+        "compare": study.results.parent / "compare.html",
     }
 
 
