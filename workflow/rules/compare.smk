@@ -1,23 +1,8 @@
 # results of several studies, as they are -> one page: snakemake compare --config studies='[a, b]'
 
-from flowdepth.finished import finished
-
 COMPARISON_TEMPLATES = [
     f"templates/{name}" for name in ("compare.html", "parts.html", "style.css")
 ]
-
-
-try:
-    COMPARED = (
-        finished(config["studies"], Path("results")) if "studies" in config else {}
-    )
-except UserError as error:
-    raise WorkflowError(str(error))
-
-
-def compared_sums(wildcards):
-    """The sums of the studies' results, which are no inputs: none is run, a new one is shown."""
-    return json.dumps(COMPARED)
 
 
 rule compare:
