@@ -22,13 +22,13 @@ import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from flowdepth.architecture import SIDE
 from flowdepth.config import Dataset, Study
 from flowdepth.errors import UserError
+from flowdepth.known import KNOWN, Sizes
 
 SPLITS = ("train", "validation", "test")
 IDX_FILES = (
@@ -44,33 +44,6 @@ AMAT_FILES = {
     "test": "binarized_mnist_test.amat",
 }
 NPZ_EXPECTED = "the array images [N, H, W], or train and test [N, H, W]"
-
-
-class Sizes(NamedTuple):
-    """Numbers of images of the three splits."""
-
-    train: int
-    validation: int
-    test: int
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Shape, grey levels and size of a published data set; ``split`` where it brings its own."""
-
-    height: int
-    width: int
-    levels: int
-    images: int
-    split: Sizes | None = None
-
-
-KNOWN = {
-    "digits": Facts(8, 8, 17, 1_797),
-    "mnist": Facts(28, 28, 256, 70_000, Sizes(50_000, 10_000, 10_000)),
-    "fashion_mnist": Facts(28, 28, 256, 70_000, Sizes(50_000, 10_000, 10_000)),
-    "binarized_mnist": Facts(28, 28, 2, 70_000, Sizes(50_000, 10_000, 10_000)),
-}
 
 
 class Header(NamedTuple):

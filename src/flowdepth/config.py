@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails
 
 from flowdepth.errors import UserError
 from flowdepth.flows import KINDS
+from flowdepth.known import KNOWN
 
 _MOST_SHOWN = 100
 _WORDS = {"null": None, "true": True, "false": False}
@@ -69,7 +70,7 @@ class Section(BaseModel):
 class Dataset(Section):
     """Which images, how they are split, and how grey values become pixels of the model."""
 
-    name: Literal["digits", "mnist", "fashion_mnist", "binarized_mnist", "npz"] = "digits"
+    name: Literal[*KNOWN, "npz"] = "digits"
     root: Location = "data"
     binarisation: Literal["static", "dynamic", "threshold", "none"] = "static"
     validation: Share = 0.1

@@ -15,6 +15,7 @@ from flowdepth import catalogue
 from flowdepth.architecture import NetworkSize, network_size
 from flowdepth.config import Study
 from flowdepth.flows import KINDS
+from flowdepth.known import Sizes
 
 # Two Snakemakes, torch, and what CUDA keeps on the host.
 _BASE_MB = 3000
@@ -50,7 +51,7 @@ class _Cell:
     depth: int
     replicas: int
     pixels: int
-    sizes: catalogue.Sizes
+    sizes: Sizes
 
     @property
     def network(self) -> NetworkSize:
@@ -104,7 +105,7 @@ def demand(stage: str, study: Study, depth: int, replicas: int) -> Demand:
 
 
 @cache
-def _images(study: Study) -> tuple[int, catalogue.Sizes]:
+def _images(study: Study) -> tuple[int, Sizes]:
     return catalogue.pixels(study.dataset), catalogue.split_sizes(study.dataset)
 
 

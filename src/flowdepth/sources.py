@@ -28,6 +28,7 @@ from flowdepth.catalogue import SPLITS
 from flowdepth.config import Dataset
 from flowdepth.errors import UserError
 from flowdepth.files import write_bytes
+from flowdepth.known import KNOWN
 from flowdepth.streams import generator
 
 AMAT_ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
@@ -81,7 +82,7 @@ def _read_digits(dataset: Dataset) -> Source:
     return Source(
         pools={"images": images},
         plan=_plan_by_share("images", len(images), dataset),
-        levels=catalogue.KNOWN["digits"].levels,
+        levels=KNOWN["digits"].levels,
         labels=torch.from_numpy(digits.target).long(),
     )
 
@@ -123,7 +124,7 @@ def _read_idx(dataset: Dataset) -> Source:
     with tempfile.TemporaryDirectory() as stage:
         _stage_idx(dict(published.resources), dataset, Path(stage, folder, "raw"))
         train, test = (published(stage, train=part) for part in (True, False))
-    first = catalogue.KNOWN[dataset.name].split.train
+    first = KNOWN[dataset.name].split.train
     rows = torch.arange(len(train.data))
     return Source(
         pools={"train": train.data, "test": test.data},
@@ -132,7 +133,7 @@ def _read_idx(dataset: Dataset) -> Source:
             "validation": ("train", rows[first:]),
             "test": ("test", torch.arange(len(test.data))),
         },
-        levels=catalogue.KNOWN[dataset.name].levels,
+        levels=KNOWN[dataset.name].levels,
         labels=test.targets,
     )
 
@@ -220,7 +221,7 @@ _declarations: torch.library.Library | None = None  # they last as long as this 
 def _read_binarized_mnist(dataset: Dataset) -> Source:
     for path in catalogue.missing_files(dataset):
         _download_amat(path, dataset)
-    sizes = catalogue.KNOWN["binarized_mnist"].split._asdict()
+    sizes = KNOWN["binarized_mnist"].split._asdict()
     paths = dict(zip(catalogue.AMAT_FILES, catalogue.required_files(dataset), strict=True))
     return Source(
         pools={split: _read_amat(paths[split], sizes[split]) for split in SPLITS},
@@ -241,7 +242,7 @@ def _download_amat(path: Path, dataset: Dataset) -> None:
 
 
 def _read_amat(path: Path, rows: int) -> Tensor:
-    facts = catalogue.KNOWN["binarized_mnist"]
+    facts = KNOWN["binarized_mnist"]
     columns = facts.height * facts.width
     content = _unpacked(path, most=rows * 2 * columns)
     _check_md5(path, content, AMAT_MD5[path.name.removesuffix(".gz")])
