@@ -58,6 +58,12 @@ def test_logs_are_empty(finished: Checkout) -> None:
     assert not silent
 
 
+def test_progress_overwrites_itself_in_the_logs(finished: Checkout) -> None:
+    logs = [path.read_bytes() for path in (finished.results / "logs").rglob("*.log")]
+    assert b"epoch 2" in b"".join(logs)
+    assert b"\r" not in b"".join(logs)
+
+
 def test_full_study_leaves_jobs_out(fresh: Checkout) -> None:
     expected = {"prepare digits"} | END | cell(0) | cell(2)
     assert fresh.jobs(*QUICK) == expected
