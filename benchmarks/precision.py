@@ -26,7 +26,7 @@ from flowdepth.devices import select
 from flowdepth.files import write_text
 from flowdepth.streams import image_normals
 from flowdepth.typesetting import markdown
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 _ROUNDS = 3
 # Of float32's 23 bits after the leading one TF32 keeps 10.
@@ -54,7 +54,7 @@ def measure(pack: Path, count: int, samples: int) -> Iterator[dict[str, Any]]:
     data = datasets.load(pack.parents[1] / "data" / "images.safetensors").to(device)
     x = inputs.observed(data, "test", torch.float32)[:count]
 
-    def log_p(of: PlanarVAE, images: Tensor) -> Tensor:
+    def log_p(of: FlowVAE, images: Tensor) -> Tensor:
         with patch.object(likelihood, "image_normals", _drawn_in_float32):
             return likelihood.estimate(of, images, header.seeds, samples).log_p
 
@@ -80,12 +80,12 @@ def _drawn_in_float32(*path: object, dtype: torch.dtype, **kind: object) -> Tens
     return image_normals(*path, dtype=torch.float32, **kind).to(dtype)
 
 
-def _with_bf16_decoder(model: PlanarVAE) -> PlanarVAE:
+def _with_bf16_decoder(model: FlowVAE) -> FlowVAE:
     model.bf16_decoder = True
     return model
 
 
-def _with_tf32(model: PlanarVAE) -> PlanarVAE:
+def _with_tf32(model: FlowVAE) -> FlowVAE:
     """Round the factors of dense layers, unless the device does."""
     for layer in model.modules():
         if isinstance(layer, Dense) and not layer.weight.is_cuda:
@@ -105,7 +105,7 @@ def _rounded(t: Tensor) -> Tensor:
     return ((bits + half) >> _DROPPED << _DROPPED).view(torch.float32)
 
 
-_PRECISIONS: dict[str, Callable[[PlanarVAE], PlanarVAE]] = {
+_PRECISIONS: dict[str, Callable[[FlowVAE], FlowVAE]] = {
     "float32": lambda model: model,
     "tf32": _with_tf32,
     "bf16": _with_bf16_decoder,

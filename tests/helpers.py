@@ -17,7 +17,7 @@ from flowdepth.provenance import SUFFIX, Job
 from flowdepth.replicas import build
 from flowdepth.results import PACK_FILES
 from flowdepth.resume import Sidecar, State
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 needs_files = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder shared/data is not here")
@@ -54,7 +54,7 @@ def small_vae(
     flow: Flow | None = None,
     disturb: float = 0.0,
     **model: object,
-) -> PlanarVAE:
+) -> FlowVAE:
     """A float64 model of a few units; ``disturb`` moves it away from its initial values."""
     settings = Model(**{"hidden": (7,), "activation": "tanh", "latent": 2, **model})
     vae = build(settings, flow or Flow(), depth, pixels, seeds, dtype=torch.float64)
@@ -71,13 +71,13 @@ def binary_images(count: int, pixels: int = 6, seed: int = 0) -> Tensor:
     return torch.randint(0, 2, (count, pixels), generator=noise).double()
 
 
-def ppca(depth: int, seeds: tuple[int, ...] = (0,), latent: int = 2) -> PlanarVAE:
+def ppca(depth: int, seeds: tuple[int, ...] = (0,), latent: int = 2) -> FlowVAE:
     """A linear decoder under a Normal likelihood: probabilistic PCA, with a closed form."""
     settings = {"hidden": (), "likelihood": "normal", "scale_start": 0.8}
     return small_vae(depth, seeds, disturb=0.2, pixels=4, latent=latent, **settings)
 
 
-def closed_form(vae: PlanarVAE, images: Tensor) -> Tensor:
+def closed_form(vae: FlowVAE, images: Tensor) -> Tensor:
     """Return log N(x; c, W^T W + sigma^2 I) [R, N]."""
     weight = vae.output.weight.detach()
     noise = (2 * vae.observation.log_scale.detach()).exp().view(-1, 1, 1)

@@ -9,12 +9,12 @@ from flowdepth import checkpoint
 from flowdepth.config import Flow, Model, TrainSettings
 from flowdepth.errors import UserError
 from flowdepth.replicas import build
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 SETTINGS = TrainSettings(model=Model(hidden=(5,), latent=2))
 
 
-def pack(depth: int = 2) -> tuple[PlanarVAE, checkpoint.Header]:
+def pack(depth: int = 2) -> tuple[FlowVAE, checkpoint.Header]:
     outcomes = [
         {"seed": seed, "status": "done", "message": "", "best_epoch": 2, "epochs": 3}
         for seed in (4, 9)

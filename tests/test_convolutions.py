@@ -9,7 +9,7 @@ from flowdepth.gaps import inference_gap
 from flowdepth.likelihood import estimate
 from flowdepth.objective import objective
 from flowdepth.replicas import build
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 MODEL = Model(network="gated_conv", latent=3)
 # Channels before and after, kernel, stride, padding, as the authors' layers have them.
@@ -24,7 +24,7 @@ DECODER = [
 ENLARGING = {0, 2, 4}
 
 
-def convolutional(seeds: tuple[int, ...], depth: int = 2) -> PlanarVAE:
+def convolutional(seeds: tuple[int, ...], depth: int = 2) -> FlowVAE:
     return build(MODEL, Flow(), depth, 784, seeds, dtype=torch.float64)
 
 

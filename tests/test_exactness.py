@@ -17,12 +17,12 @@ from flowdepth.likelihood import Estimate, estimate, summarise_weights
 from flowdepth.objective import log_weight
 from flowdepth.quadrature import exact_log_likelihood
 from flowdepth.streams import normals
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 from flowdepth.weights import K_HAT_LIMIT
 from helpers import binary_images, closed_form, ppca, small_vae
 
 
-def widened(depth: int, seeds: tuple[int, ...], latent: int) -> PlanarVAE:
+def widened(depth: int, seeds: tuple[int, ...], latent: int) -> FlowVAE:
     """A model whose ``q_0`` is wider than the posteriors, so that few weights are large."""
     vae = small_vae(depth, seeds, latent=latent, disturb=0.1)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def test_estimate_misses_the_integral(depth: int, latent: int) -> None:
     assert 0.7 < away.square().mean().sqrt().item() < 1.3
 
 
-def repeated(vae: PlanarVAE, images: Tensor, repeats: int, samples: int) -> Estimate:
+def repeated(vae: FlowVAE, images: Tensor, repeats: int, samples: int) -> Estimate:
     """Estimates [repeats, N] for one replica, each from its own noise."""
     x = images.unsqueeze(0)
     noise = torch.Generator().manual_seed(vae.depth)

@@ -10,7 +10,7 @@ from torch import Tensor
 from flowdepth import gaps
 from flowdepth.config import Flow, Gaps
 from flowdepth.gaps import InferenceGap, inference_gap, optimise
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
 
 SETTINGS = Gaps(images=1, steps=500, learning_rate=0.03, samples=10_000)
@@ -21,7 +21,7 @@ def grey_images(count: int) -> Tensor:
     return torch.rand(count, 4, generator=torch.Generator().manual_seed(1)).double()
 
 
-def correlated(depth: int) -> PlanarVAE:
+def correlated(depth: int) -> FlowVAE:
     """Probabilistic PCA whose posterior no diagonal Gaussian fits well."""
     vae = ppca(depth)
     with torch.no_grad():
@@ -30,20 +30,20 @@ def correlated(depth: int) -> PlanarVAE:
     return vae
 
 
-def posterior_precision(vae: PlanarVAE) -> tuple[Tensor, Tensor]:
+def posterior_precision(vae: FlowVAE) -> tuple[Tensor, Tensor]:
     """Return ``I + W W^T / sigma^2`` and ``W / sigma^2`` of probabilistic PCA, one replica."""
     weight = vae.output.weight[0].detach()
     scaled = weight * (-2 * vae.observation.log_scale.detach()).exp().squeeze()
     return torch.eye(len(weight), dtype=weight.dtype) + scaled @ weight.mT, scaled
 
 
-def diagonal_gap(vae: PlanarVAE) -> float:
+def diagonal_gap(vae: FlowVAE) -> float:
     """KL from the best diagonal Gaussian, which has the diagonal of the precision."""
     precision, _ = posterior_precision(vae)
     return 0.5 * (precision.diagonal().log().sum() - torch.logdet(precision)).item()
 
 
-def make_encoder_optimal(vae: PlanarVAE) -> None:
+def make_encoder_optimal(vae: FlowVAE) -> None:
     precision, scaled = posterior_precision(vae)
     towards_mean = torch.linalg.solve(precision, scaled)
     with torch.no_grad():
@@ -54,7 +54,7 @@ def make_encoder_optimal(vae: PlanarVAE) -> None:
         )
 
 
-def split(vae: PlanarVAE, images: Tensor, settings: Gaps = SETTINGS) -> InferenceGap:
+def split(vae: FlowVAE, images: Tensor, settings: Gaps = SETTINGS) -> InferenceGap:
     return inference_gap(vae, images, tuple(range(vae.replicas)), settings)
 
 

@@ -19,7 +19,7 @@ from flowdepth.likelihood import Estimate, estimate
 from flowdepth.memory import enough, halved
 from flowdepth.quadrature import exact_log_likelihood
 from flowdepth.stages.train import train
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 from helpers import Dying, KilledError, binary_images, small_vae
 
 SEEDS = (0, 1)
@@ -28,16 +28,16 @@ IMAGES = binary_images(9)
 
 def limit(monkeypatch: pytest.MonkeyPatch, holds: Callable[[int], bool]) -> list[int]:
     """Let the decoder run out of memory at sizes that do not hold; return those that did."""
-    decode, fitting = PlanarVAE.decode, []
+    decode, fitting = FlowVAE.decode, []
 
-    def limited(vae: PlanarVAE, z: Tensor) -> Tensor:
+    def limited(vae: FlowVAE, z: Tensor) -> Tensor:
         size = z[..., 0].numel()
         if not holds(size):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB. GPU 0 has")
         fitting.append(size)
         return decode(vae, z)
 
-    monkeypatch.setattr(PlanarVAE, "decode", limited)
+    monkeypatch.setattr(FlowVAE, "decode", limited)
     return fitting
 
 

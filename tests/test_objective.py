@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from flowdepth.config import Annealing, Flow, Objective
 from flowdepth.objective import elbo, log_weight, objective, temperature
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 from helpers import binary_images, small_vae
 
 
@@ -16,7 +16,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def bound(vae: PlanarVAE, x: Tensor, eps: Tensor, kind: str = "none", beta: float = 1.0) -> Tensor:
+def bound(vae: FlowVAE, x: Tensor, eps: Tensor, kind: str = "none", beta: float = 1.0) -> Tensor:
     return objective(vae, x, eps, Objective(annealing={"kind": kind}), beta)
 
 
@@ -132,7 +132,7 @@ def test_importance_weighted_bound_is_the_elbo(depth: int) -> None:
     torch.testing.assert_close(single, log_w[..., 0])
 
 
-def gradients(vae: PlanarVAE, x: Tensor, eps: Tensor, gradient: str) -> Tensor:
+def gradients(vae: FlowVAE, x: Tensor, eps: Tensor, gradient: str) -> Tensor:
     """The gradient by the head's bias for each of many single samples [S, outputs]."""
     goal = Objective(gradient=gradient, annealing={"kind": "none"})
     rows = []

@@ -11,7 +11,7 @@ from flowdepth import checkpoint
 from flowdepth.config import Model, TrainSettings
 from flowdepth.errors import UserError
 from flowdepth.posteriors import compare, first_finished, pair, posterior_means
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 from helpers import binary_images, ppca, small_vae
 
 
@@ -19,7 +19,7 @@ def grey_images(count: int) -> Tensor:
     return torch.rand(count, 4, generator=torch.Generator().manual_seed(1)).double()
 
 
-def exact_posterior(vae: PlanarVAE, images: Tensor) -> MultivariateNormal:
+def exact_posterior(vae: FlowVAE, images: Tensor) -> MultivariateNormal:
     """That of probabilistic PCA, one replica."""
     weight = vae.output.weight[0].detach()
     scaled = weight * (-2 * vae.observation.log_scale.detach()).exp().squeeze()

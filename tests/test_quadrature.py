@@ -17,7 +17,7 @@ from flowdepth.config import Model
 from flowdepth.errors import UserError
 from flowdepth.observation import observation
 from flowdepth.quadrature import Exact, exact_log_likelihood, log_joint_grid
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
 
 
@@ -25,7 +25,7 @@ def grey_images(count: int, pixels: int = 4, scale: float = 1.0) -> Tensor:
     return scale * torch.rand(count, pixels, generator=torch.Generator().manual_seed(1)).double()
 
 
-def joint(vae: PlanarVAE, row: int, image: Tensor) -> Callable[..., float]:
+def joint(vae: FlowVAE, row: int, image: Tensor) -> Callable[..., float]:
     """``p(x, z)`` of one image and replica by the model's own methods, a point at a time."""
 
     def density(*z: float) -> float:
@@ -83,7 +83,7 @@ def test_far_or_narrow_posteriors_are_missed() -> None:
     torch.testing.assert_close(result.log_p, expected, rtol=0, atol=1e-6)
 
 
-def kinked() -> tuple[PlanarVAE, Tensor]:
+def kinked() -> tuple[FlowVAE, Tensor]:
     """A decoder of many ReLU units whose slopes jump by much."""
     vae = small_vae(0, (0, 1), hidden=(40, 40), activation="relu", disturb=0.25, pixels=8)
     return vae, binary_images(40, 8)
@@ -146,9 +146,7 @@ def test_memory_grows_with_the_lattice(monkeypatch: pytest.MonkeyPatch) -> None:
     vae, images = small_vae(0, (0, 1)), binary_images(5)
     sizes = []
     decode = vae.decode
-    monkeypatch.setattr(
-        PlanarVAE, "decode", lambda self, z: (sizes.append(z.shape[2]), decode(z))[1]
-    )
+    monkeypatch.setattr(FlowVAE, "decode", lambda self, z: (sizes.append(z.shape[2]), decode(z))[1])
     monkeypatch.setattr(quadrature, "_NUMBERS", 1000)
     exact_log_likelihood(vae, images, most_points=2**12)
     assert max(sizes) == 100

@@ -16,7 +16,7 @@ from flowdepth.config import TrainSettings, flat
 from flowdepth.errors import UserError
 from flowdepth.files import write_bytes
 from flowdepth.replicas import build
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _identity(settings: TrainSettings, depth: int, seeds: Sequence[int]) -> dict
     return {"depth": depth, "seeds": [*seeds], **dict(flat(settings.model_dump(mode="json")))}
 
 
-def save(path: Path, model: PlanarVAE, header: Header) -> None:
+def save(path: Path, model: FlowVAE, header: Header) -> None:
     """Write the model's stacked parameters and its header to ``path``, whole or not at all."""
     facts = {
         "settings": header.settings.model_dump(mode="json"),
@@ -65,7 +65,7 @@ def save(path: Path, model: PlanarVAE, header: Header) -> None:
     )
 
 
-def load(path: Path, device: torch.device | str = "cpu") -> tuple[PlanarVAE, Header]:
+def load(path: Path, device: torch.device | str = "cpu") -> tuple[FlowVAE, Header]:
     """Return the model saved at ``path``, in evaluation mode, and its header.
 
     Raises
@@ -95,7 +95,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> tuple[PlanarVAE, Hea
     return model.to(device).eval(), header
 
 
-def replica(model: PlanarVAE, header: Header, row: int) -> PlanarVAE:
+def replica(model: FlowVAE, header: Header, row: int) -> FlowVAE:
     """Return one seed of a pack as a model of one replica, in evaluation mode."""
     settings, seed = header.settings, header.seeds[row : row + 1]
     one = build(settings.model, settings.flow, header.depth, header.pixels, seed)

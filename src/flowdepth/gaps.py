@@ -30,7 +30,7 @@ from flowdepth.resume import (
     restore_optimizer,
 )
 from flowdepth.streams import image_normals
-from flowdepth.vae import PlanarVAE, Posterior
+from flowdepth.vae import FlowVAE, Posterior
 
 # Latent samples per image and step.
 _SAMPLES_PER_STEP = 4
@@ -81,7 +81,7 @@ class InferenceGap:
 
 
 def inference_gap(
-    model: PlanarVAE,
+    model: FlowVAE,
     images: Tensor,
     seeds: tuple[int, ...],
     settings: Gaps,
@@ -116,7 +116,7 @@ def inference_gap(
 
 
 def optimise(
-    model: PlanarVAE,
+    model: FlowVAE,
     x: Tensor,
     start: Posterior,
     seeds: tuple[int, ...],
@@ -192,7 +192,7 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, 2 * (1 - (step - first) / (last - first)))
 
 
-def _bound(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> Tensor:
+def _bound(model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor) -> Tensor:
     """Return the ELBO [R, N] with its path derivative by the parameters of ``q``.
 
     With the total derivative's noise, 500 steps at K = 32 end 0.1 nats below.
@@ -209,7 +209,7 @@ def _own_parameters(q: Posterior) -> Posterior:
 
 
 def _noise_by_step(
-    model: PlanarVAE, x: Tensor, seeds: tuple[int, ...], steps: range
+    model: FlowVAE, x: Tensor, seeds: tuple[int, ...], steps: range
 ) -> Iterator[Tensor]:
     """Yield the noise [R, N, S, D] of one step after another."""
     samples = _STEPS_PER_STREAM * _SAMPLES_PER_STEP
@@ -221,7 +221,7 @@ def _noise_by_step(
 
 
 def _noise(
-    model: PlanarVAE, x: Tensor, seeds: tuple[int, ...], samples: int, *path: str | int
+    model: FlowVAE, x: Tensor, seeds: tuple[int, ...], samples: int, *path: str | int
 ) -> Tensor:
     """Return noise [R, N, S, D], each image's from a stream of its own."""
     return image_normals(
@@ -235,16 +235,14 @@ def _noise(
     )
 
 
-def _estimate(
-    model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark
-) -> Estimate:
+def _estimate(model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark) -> Estimate:
     log_w = _log_weights(model, x, q, eps, bookmark)
     unused = log_w.new_zeros(log_w.shape[:2])
     return summarise_weights(log_w, reconstruction=unused, z_mean=unused.unsqueeze(-1))
 
 
 def _log_weights(
-    model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark
+    model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark
 ) -> Tensor:
     """Return log w [R, N, S] in float64, a few samples of all images at a time."""
 

@@ -13,7 +13,7 @@ from flowdepth import checkpoint
 from flowdepth.errors import UserError
 from flowdepth.likelihood import estimate
 from flowdepth.streams import normals
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 
 class LogLikelihood(NamedTuple):
@@ -42,7 +42,7 @@ class TrainedModel:
         The seed chosen.
     """
 
-    def __init__(self, pack: PlanarVAE, header: checkpoint.Header, seed: int) -> None:
+    def __init__(self, pack: FlowVAE, header: checkpoint.Header, seed: int) -> None:
         self._pack, self._row = pack, header.seeds.index(seed)
         self.vae = checkpoint.replica(pack, header, self._row)
         self.header, self.seed = header, seed

@@ -19,7 +19,7 @@ from flowdepth.memory import halved
 from flowdepth.objective import log_weight
 from flowdepth.resume import FORGETFUL, Bookmark, State
 from flowdepth.streams import image_normals
-from flowdepth.vae import PlanarVAE, Posterior
+from flowdepth.vae import FlowVAE, Posterior
 from flowdepth.weights import nested_sizes, pareto_k
 
 # Latent points at once: on a GPU what a share of the free memory holds.
@@ -75,7 +75,7 @@ class Estimate:
 
 @torch.no_grad()
 def estimate(
-    model: PlanarVAE,
+    model: FlowVAE,
     images: Tensor,
     seeds: tuple[int, ...],
     samples: int,
@@ -124,7 +124,7 @@ class _Results:
 
 def _estimate_rest(
     results: _Results,
-    model: PlanarVAE,
+    model: FlowVAE,
     images: Tensor,
     seeds: tuple[int, ...],
     samples: int,
@@ -145,7 +145,7 @@ def _estimate_rest(
 
 
 def _encoded(
-    model: PlanarVAE, images: Tensor, size: int, done: int
+    model: FlowVAE, images: Tensor, size: int, done: int
 ) -> Iterator[tuple[int, Tensor, Posterior]]:
     """Yield chunks of ``size`` images after those done: first one's number, images, posteriors."""
     many = size * max(1, _ENCODED // size)
@@ -158,7 +158,7 @@ def _encoded(
             yield first + offset, x[:, chunk], q.of(chunk)
 
 
-def _estimate_chunk(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor, size: int) -> Estimate:
+def _estimate_chunk(model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor, size: int) -> Estimate:
     log_w, reconstruction, z_sum = [], 0.0, 0.0
     for part in eps.split(size, -2):
         w = log_weight(model, x, q, part)
@@ -208,7 +208,7 @@ def _moments(log_w: Tensor) -> _Moments:
     )
 
 
-def _affordable_rows(model: PlanarVAE, images: Tensor) -> int:
+def _affordable_rows(model: FlowVAE, images: Tensor) -> int:
     if images.device.type == "cpu":
         return _CPU_ROWS
     free, _ = torch.cuda.mem_get_info(images.device)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from flowdepth.config import Annealing, Objective
 from flowdepth.path_gradient import path_derivative
-from flowdepth.vae import PlanarVAE, Posterior, log_standard_normal
+from flowdepth.vae import FlowVAE, Posterior, log_standard_normal
 
 
 class LogWeight(NamedTuple):
@@ -30,7 +30,7 @@ class LogWeight(NamedTuple):
         return self.reconstruction + self.prior - self.posterior
 
 
-def log_weight(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> LogWeight:
+def log_weight(model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor) -> LogWeight:
     """Return log w at ``z_K`` made from ``eps`` [R, N, S, D], for images ``x`` [R, N, P].
 
     ``log q_K = log N(z_0; mu, sigma^2) - sum_k log|det df_k/dz_{k-1}|`` (Rezende & Mohamed 2015,
@@ -47,7 +47,7 @@ def log_weight(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> LogWei
     )
 
 
-def elbo(model: PlanarVAE, x: Tensor, q: Posterior, eps: Tensor) -> Tensor:
+def elbo(model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor) -> Tensor:
     """Return the ELBO [R, N] in nats at ``q``: the mean over ``eps`` [R, N, S, D].
 
     What has a closed form under ``q_0`` replaces its sample, see `closed_form`.
@@ -70,7 +70,7 @@ def closed_form(w: LogWeight, q: Posterior, eps: Tensor) -> LogWeight:
 
 
 def objective(
-    model: PlanarVAE, x: Tensor, eps: Tensor, goal: Objective, beta: float | Tensor = 1.0
+    model: FlowVAE, x: Tensor, eps: Tensor, goal: Objective, beta: float | Tensor = 1.0
 ) -> Tensor:
     """Return what training maximises [R, N] in nats, from ``eps`` [R, N, S, D].
 

@@ -19,7 +19,7 @@ from flowdepth.config import TrainSettings
 from flowdepth.objective import log_weight
 from flowdepth.quadrature import exact_log_likelihood, log_joint_grid
 from flowdepth.results import depth_of
-from flowdepth.vae import PlanarVAE, log_standard_normal
+from flowdepth.vae import FlowVAE, log_standard_normal
 
 # N(0, I) leaves e^-21 outside of this square.
 _EPS_HALF_WIDTH = 6.5
@@ -68,7 +68,7 @@ class Pair:
     encoder: Tensor
 
 
-def first_finished(settings: TrainSettings, packs: Sequence[Path]) -> PlanarVAE | None:
+def first_finished(settings: TrainSettings, packs: Sequence[Path]) -> FlowVAE | None:
     """Return the smallest finished seed of the packs of a depth as a model of one replica, float64.
 
     None where every seed failed.
@@ -78,7 +78,7 @@ def first_finished(settings: TrainSettings, packs: Sequence[Path]) -> PlanarVAE 
     UserError
         If a model is missing, damaged, or of other settings or another depth.
     """
-    found: dict[int, PlanarVAE] = {}
+    found: dict[int, FlowVAE] = {}
     for pack in packs:
         path = pack / "model.safetensors"
         model, header = checkpoint.load(path)
@@ -97,13 +97,13 @@ def _noise_lattice(kind: str) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def compare(model: PlanarVAE, x: Tensor) -> Comparison:
+def compare(model: FlowVAE, x: Tensor) -> Comparison:
     """Return how the encoder's posteriors of images ``x`` [N, P] compare with the exact ones."""
     log_p = exact_log_likelihood(model, x, _TOLERANCE).log_p[0]
     return Comparison(log_p, log_p - _bounds(model, x), *_exact_moments(model, x))
 
 
-def _bounds(model: PlanarVAE, x: Tensor) -> Tensor:
+def _bounds(model: FlowVAE, x: Tensor) -> Tensor:
     """Return the ELBO [N]."""
     eps, weights = _noise_lattice("fine")
     bounds = []
@@ -114,7 +114,7 @@ def _bounds(model: PlanarVAE, x: Tensor) -> Tensor:
     return torch.stack(bounds)
 
 
-def _exact_moments(model: PlanarVAE, x: Tensor) -> tuple[Tensor, Tensor]:
+def _exact_moments(model: FlowVAE, x: Tensor) -> tuple[Tensor, Tensor]:
     axis = _line(_SEARCH_HALF_WIDTH, _SEARCH_POINTS)
     weights = log_joint_grid(model, x, axis)[0].flatten(1).softmax(-1)
     z = torch.cartesian_prod(axis, axis)
@@ -123,7 +123,7 @@ def _exact_moments(model: PlanarVAE, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def posterior_means(model: PlanarVAE, x: Tensor) -> Tensor:
+def posterior_means(model: FlowVAE, x: Tensor) -> Tensor:
     """Return ``E_q[z_K]`` [N, 2] of images ``x`` [N, P]."""
     eps, weights = _noise_lattice("coarse")
     means = []
@@ -135,7 +135,7 @@ def posterior_means(model: PlanarVAE, x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def pair(model: PlanarVAE, x: Tensor, log_p: Tensor, centre: Tensor, half_width: float) -> Pair:
+def pair(model: FlowVAE, x: Tensor, log_p: Tensor, centre: Tensor, half_width: float) -> Pair:
     """Return both posteriors of an image ``x`` [P] in the window around ``centre`` [2]."""
     axes = centre.unsqueeze(-1) + _line(half_width, _WINDOW_POINTS)
     z = torch.cartesian_prod(*axes).view(1, 1, -1, 2)

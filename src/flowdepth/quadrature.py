@@ -26,7 +26,7 @@ from torch.nn.functional import max_pool2d
 from flowdepth.errors import UserError
 from flowdepth.memory import halved
 from flowdepth.resume import FORGETFUL, Bookmark, State
-from flowdepth.vae import PlanarVAE, log_standard_normal
+from flowdepth.vae import FlowVAE, log_standard_normal
 
 # Half-width of the sweep: N(0, I) leaves e^-147 outside, less than 1e-7 of p(x) = e^-130.
 _HALF_WIDTH = 17.0
@@ -59,7 +59,7 @@ class Exact:
 
 @torch.no_grad()
 def exact_log_likelihood(
-    model: PlanarVAE,
+    model: FlowVAE,
     images: Tensor,
     tolerance: float = 1e-6,
     most_points: int = _MOST_POINTS,
@@ -96,7 +96,7 @@ def exact_log_likelihood(
 
 
 @torch.no_grad()
-def log_joint_grid(model: PlanarVAE, images: Tensor, axis: Tensor) -> Tensor:
+def log_joint_grid(model: FlowVAE, images: Tensor, axis: Tensor) -> Tensor:
     """Return ``log p(x, z)`` [R, N, G, G] in nats at ``z = (axis_i, axis_j)``.
 
     ``images`` [N, P] and ``axis`` [G] in the model's precision, on its device; ``D = 2``.
@@ -113,7 +113,7 @@ class _Joint:
     At most ``chunk`` points at once.
     """
 
-    model: PlanarVAE
+    model: FlowVAE
     x: Tensor
     chunk: int
     bookmark: Bookmark = FORGETFUL

@@ -16,7 +16,7 @@ from flowdepth.config import Flow, Model
 from flowdepth.convolutions import Convolution
 from flowdepth.dense import Dense
 from flowdepth.streams import generator
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 # Spread of a new layer's amortised parameters over images, against their common value of about 1.
 _FLOW_SPREAD = 0.1
@@ -30,20 +30,20 @@ def build(
     seeds: tuple[int, ...],
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
-) -> PlanarVAE:
+) -> FlowVAE:
     """Return the model for all ``seeds``, replica ``r`` initialised from ``seeds[r]``.
 
     Dense layers are Glorot-uniform with zero bias, convolutions uniform within
     ``gain sqrt(3 / fan_in)``. Flow layers start as the identity for the mean image.
     """
-    vae = PlanarVAE(model, flow, depth, pixels, len(seeds))
+    vae = FlowVAE(model, flow, depth, pixels, len(seeds))
     with torch.no_grad():
         for row, seed in enumerate(seeds):
             _initialise(vae, row, seed)
     return vae.to(device=device, dtype=dtype)
 
 
-def _initialise(vae: PlanarVAE, row: int, seed: int) -> None:
+def _initialise(vae: FlowVAE, row: int, seed: int) -> None:
     for name, module in vae.named_modules():
         if isinstance(module, Dense | Convolution):
             weight = module.weight[row]
@@ -60,11 +60,11 @@ def _initialise(vae: PlanarVAE, row: int, seed: int) -> None:
         _initialise_flow(vae, vae.shared[row, 0], seed)
 
 
-def _initialise_flow(vae: PlanarVAE, flat: Tensor, seed: int) -> None:
+def _initialise_flow(vae: FlowVAE, flat: Tensor, seed: int) -> None:
     vae.layers(flat).start([generator(seed, "initial", "flow", k) for k in range(vae.depth)])
 
 
-def _spread_flow(vae: PlanarVAE, flat: Tensor, seed: int) -> None:
+def _spread_flow(vae: FlowVAE, flat: Tensor, seed: int) -> None:
     for k in range(vae.depth):
         layer = generator(seed, "initial", "flow spread", k)
         for part in vae.layers(flat):

@@ -22,7 +22,7 @@ from flowdepth.resume import (
     restore_optimizer,
 )
 from flowdepth.streams import generator, normals
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 # Images validated at once, to bound memory.
 _VALIDATION_CHUNK = 1000
@@ -91,7 +91,7 @@ class PackTraining:
 
     def __init__(
         self,
-        model: PlanarVAE,
+        model: FlowVAE,
         seeds: tuple[int, ...],
         images: EpochImages,
         validation: Tensor,
@@ -240,7 +240,7 @@ class PackTraining:
         )
 
 
-def _optimizer(model: PlanarVAE, training: Training, capturable: bool) -> torch.optim.Optimizer:
+def _optimizer(model: FlowVAE, training: Training, capturable: bool) -> torch.optim.Optimizer:
     parameters = [p for p in model.parameters() if p.requires_grad]
     shared = {"lr": training.learning_rate, "capturable": capturable}
     if training.optimizer == "adam":

@@ -1,4 +1,4 @@
-"""Variational auto-encoder whose posterior a flow moves; ``K = 0`` is the vanilla VAE.
+"""Variational auto-encoder whose posterior is a flow; ``K = 0`` is the vanilla VAE.
 
 Every parameter carries a leading replica axis: ``R`` seeds are one model, their products batched.
 Shapes: images ``x`` [R, N, P], latent points ``z`` [R, N, S, D].
@@ -76,7 +76,7 @@ class Posterior(NamedTuple):
         return z.reshape(z.shape[0], self._sets, -1, z.shape[-1])
 
 
-class PlanarVAE(nn.Module):
+class FlowVAE(nn.Module):
     """Encoder, flow of ``K`` layers and decoder, for ``R`` replicas at once."""
 
     def __init__(self, model: Model, flow: Flow, depth: int, pixels: int, replicas: int) -> None:

@@ -24,7 +24,7 @@ from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.progress import Progress
 from flowdepth.stages.unfinished import add_interval, sidecar
 from flowdepth.streams import normals
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 from flowdepth.weights import K_HAT_LIMIT, nested_sizes
 
 _OUTCOME = ["seed", "status", "message", "best_epoch", "epochs"]
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def metrics(
-    result: Estimate, model: PlanarVAE, header: checkpoint.Header, images: datasets.Images
+    result: Estimate, model: FlowVAE, header: checkpoint.Header, images: datasets.Images
 ) -> pd.DataFrame:
     """Return a row per seed of means over the test images; empty numbers for a failed seed."""
     count = result.log_p.shape[1]
@@ -131,7 +131,7 @@ def _share_above(k_hat: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def examples(model: PlanarVAE, x: Tensor, seeds: tuple[int, ...]) -> dict[str, Tensor]:
+def examples(model: FlowVAE, x: Tensor, seeds: tuple[int, ...]) -> dict[str, Tensor]:
     """Return the first test images, their reconstructions, and images decoded from the prior."""
     originals = x[:MOST_EXAMPLES].expand(len(seeds), -1, -1)
     shape = (MOST_EXAMPLES, 1, model.latent)

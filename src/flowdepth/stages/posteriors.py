@@ -25,7 +25,7 @@ from flowdepth.errors import UserError
 from flowdepth.provenance import Job
 from flowdepth.results import depth_of
 from flowdepth.stages.command import run
-from flowdepth.vae import PlanarVAE
+from flowdepth.vae import FlowVAE
 
 IMAGES = 5  # rows of posteriors
 SCATTERED = 2000  # points of a latent space, at most
@@ -38,7 +38,7 @@ _DEVIATIONS = 3.5
 _PANEL = 1.12  # inches
 _HALO = [withStroke(linewidth=2, foreground="white")]
 
-Models = dict[int, PlanarVAE | None]
+Models = dict[int, FlowVAE | None]
 
 
 def main() -> None:
@@ -115,7 +115,7 @@ def _rows_of_panels(rows: int, depths: int) -> tuple[Figure, NDArray[np.object_]
 
 def _column(
     panels: NDArray[np.object_],
-    model: PlanarVAE,
+    model: FlowVAE,
     x: Tensor,
     compared: posteriors.Comparison,
     half_width: float,
@@ -187,7 +187,7 @@ def latent_space(models: Models, images: Images) -> Figure:
     return figure
 
 
-def _spread(models: dict[int, PlanarVAE]) -> dict[int, PlanarVAE]:
+def _spread(models: dict[int, FlowVAE]) -> dict[int, FlowVAE]:
     """Return the first, the last and some depths between."""
     depths = list(models)
     places = np.linspace(0, len(depths) - 1, min(SPACES, len(depths))).round().astype(int)
@@ -227,7 +227,7 @@ def manifold(models: Models, images: Images) -> Figure:
 
 
 @torch.no_grad()
-def _mosaic(model: PlanarVAE, images: Images) -> NDArray[np.float64]:
+def _mosaic(model: FlowVAE, images: Images) -> NDArray[np.float64]:
     """Return images decoded at quantiles of the prior; z_1 grows to the right, z_2 upwards."""
     quantiles = torch.from_numpy(norm.ppf((np.arange(SIDE) + 0.5) / SIDE))
     z = torch.cartesian_prod(quantiles.flip(0), quantiles).flip(-1)
