@@ -27,8 +27,8 @@ def swap(first: Path, second: Path) -> None:
     second.write_bytes(one)
 
 
-def unnoticed(path: Path, content: bytes) -> None:
-    """Replace the content of a file and keep its modification time."""
-    times = path.stat()
+def unnoticed(path: Path, content: bytes, provenance: Path) -> None:
+    """Replace the content of a file; leave it the modification time of its job's provenance."""
     path.write_bytes(content)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    written = provenance.stat().st_mtime_ns
+    os.utime(path, ns=(written, written))

@@ -39,18 +39,20 @@ def test_models_of_two_depths_are_swapped_silently(study: Checkout) -> None:
     assert "K0/seeds0+1/model.safetensors: damaged or another file" in refusal(study)
 
 
-READ_BY = {
-    "K2/seeds0+1/model.safetensors": "evaluate",
-    "K0/seeds0+1/images.parquet": "summarise",
-    "figures/weights.svg": "report",
-}
-
-
-@pytest.mark.parametrize("name", READ_BY)
-def test_stage_computes_with_what_decayed_on_the_disk(study: Checkout, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "written_by", "read_by"),
+    [
+        ("K2/seeds0+1/model.safetensors", "K2/seeds0+1/train", "evaluate"),
+        ("K0/seeds0+1/images.parquet", "K0/seeds0+1/evaluate", "summarise"),
+        ("figures/weights.svg", "figures", "report"),
+    ],
+)
+def test_stage_computes_with_what_decayed_on_the_disk(
+    study: Checkout, name: str, written_by: str, read_by: str
+) -> None:
     path = study.results / name
-    unnoticed(path, flip(path.read_bytes()))
-    output = refusal(study, "--forcerun", READ_BY[name])
+    unnoticed(path, flip(path.read_bytes()), study.results / f"{written_by}.provenance.json")
+    output = refusal(study, "--forcerun", read_by)
     assert f"error: results/quick/{name}: damaged or another file" in output
 
 
