@@ -207,9 +207,10 @@ def _block(
     """Return ``z_K``, the log-determinant [M, S], ``h`` [M, K, S] and ``G`` [M, K, K]."""
     gram = w @ u_hat.mT
     h = torch.baddbmm(b.unsqueeze(-1), w, z_0.mT)
-    for k in range(h.shape[1]):
-        h[:, k].tanh_()
-        h[:, k + 1 :].addcmul_(gram[:, k + 1 :, k, None], h[:, k, None])
+    columns = gram.unsqueeze(-2).unbind(-1)
+    for k, row in enumerate(h.split(1, 1)):
+        row.tanh_()
+        h[:, k + 1 :].addcmul_(columns[k][:, k + 1 :], row)
     ladj = _det(h, log_s.unsqueeze(-1).exp()).log_().sum(1)
     return torch.baddbmm(z_0, h.mT, u_hat), ladj, h, gram
 
@@ -236,9 +237,10 @@ def _block_backward(
     by_det = g_ladj.unsqueeze(1) / _det(h, s)
     g_log_s = (by_det * slope * s).sum(-1)
     g_p = (u_hat @ g_z.mT).addcmul_(by_det, 2 * h * (1 - s))
-    for k in reversed(range(h.shape[1])):
-        g_p[:, k].mul_(slope[:, k])
-        g_p[:, :k].addcmul_(gram[:, k, :k, None], g_p[:, k, None])
+    rows, slopes, grams = g_p.split(1, 1), slope.split(1, 1), gram.unsqueeze(-1).unbind(1)
+    for k in reversed(range(len(rows))):
+        rows[k].mul_(slopes[k])
+        g_p[:, :k].addcmul_(grams[k][:, :k], rows[k])
     lower = _over_points(g_p, h.mT).tril_(-1)
     g_u_hat = torch.baddbmm(_over_points(h, g_z), lower.mT, w)
     g_w = torch.baddbmm(_over_points(g_p, z_0), lower, u_hat)
