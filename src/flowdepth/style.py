@@ -197,7 +197,8 @@ def spread(targets: ArrayLike, gap: float, low: float, high: float) -> NDArray[n
 def label_ends(axes: Axes, ends: dict[str, tuple[float, float, object]]) -> None:
     """Write each text at the right edge, beside its line's end ``(x, y, colour)``."""
     low, high = axes.get_ylim()
-    points = axes.figure.get_figheight() * 72 * 0.8  # height of the axes, about
+    rows = axes.get_subplotspec().get_gridspec().nrows
+    points = axes.figure.get_figheight() * 72 * 0.8 / rows  # height of the axes, about
     gap = (high - low) * mpl.rcParams["font.size"] * 1.15 / points
     heights = spread([min(max(y, low), high) for _, y, _ in ends.values()], gap, low, high)
     for (text, (x, y, colour)), height in zip(ends.items(), heights, strict=True):
