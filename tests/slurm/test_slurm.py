@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slurm
 Make = Callable[..., Study]
 Numbers = Callable[[Study], dict[str, bytes]]
 
-# One training of about half a minute, so that it can be hit.
+# One training of some ten seconds at least, so that it can be hit.
 LONGER = ("depths=[2]", "training={epochs: 600}")
 TRAINED = r"^training K = 2"
 RESUMED = r"going on after"
@@ -80,8 +80,8 @@ def test_cancelled_training_is_not_tried_again_with_more(study: Make, undisturbe
 
 @pytest.mark.long
 def test_time_limit_shorter_than_training_never_finishes(study: Make, undisturbed: Numbers) -> None:
-    longest = study("depths=[2]", "training={epochs: 3000}")
-    # As many attempts as a slow machine needs; each has a minute.
+    # Two minutes on a fast machine; as many attempts as a slow one needs, each of a minute.
+    longest = study("depths=[2]", "training={epochs: 9000}")
     longest.finish(longest.submit("--retries", "20", "--set-resources", "train:runtime=1"))
     assert longest.numbers() == undisturbed(longest)
     assert longest.times(RESUMED) >= 1
