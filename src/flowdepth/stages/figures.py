@@ -240,6 +240,21 @@ def first_examples(packs: Sequence[Path], metrics: pd.DataFrame, count: int) -> 
     return dict(sorted(found.items()))
 
 
+def of_likelihood(
+    study: Study,
+    packs: Sequence[Path],
+    metrics: pd.DataFrame,
+    summary: pd.DataFrame,
+    convergence: pd.DataFrame,
+) -> Iterator[tuple[str, Figure]]:
+    """Yield the figures that a paper shows, too: test log-likelihoods and how far to trust them."""
+    yield "nll_by_depth", nll_by_depth(metrics, summary, study.report.published)
+    yield "convergence", trust_figures.convergence(convergence)
+    images = read_images(packs, metrics)
+    yield "weights", trust_figures.weights(images, summary, study.evaluate.samples)
+    yield "elbo_and_nll", elbo_and_nll(metrics, summary)
+
+
 def draw(
     study: Study,
     packs: Sequence[Path],
@@ -248,11 +263,7 @@ def draw(
     convergence: pd.DataFrame,
 ) -> Iterator[tuple[str, Figure]]:
     """Yield every figure of the study with its name."""
-    yield "nll_by_depth", nll_by_depth(metrics, summary, study.report.published)
-    yield "convergence", trust_figures.convergence(convergence)
-    images = read_images(packs, metrics)
-    yield "weights", trust_figures.weights(images, summary, study.evaluate.samples)
-    yield "elbo_and_nll", elbo_and_nll(metrics, summary)
+    yield from of_likelihood(study, packs, metrics, summary, convergence)
     history = read_rows(packs, "history.csv", HISTORY)
     yield "learning_curves", learning_curves(history, metrics)
     examples = first_examples(packs, metrics, study.report.examples)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -20,11 +19,10 @@ from flowdepth.results import (
     CONVERGENCE,
     METRICS,
     SUMMARY,
-    read_images,
     read_study_table,
     read_table,
 )
-from flowdepth.stages import captions, figures, trust_figures
+from flowdepth.stages import captions, figures
 from flowdepth.stages.command import run
 from flowdepth.stages.tables import nll_by_depth
 from flowdepth.typesetting import escape_latex, latex
@@ -63,27 +61,6 @@ def _template() -> jinja2.Template:
     return environment.get_template("paper.tex")
 
 
-def draw(
-    study: Study,
-    packs: Sequence[Path],
-    metrics: pd.DataFrame,
-    summary: pd.DataFrame,
-    convergence: pd.DataFrame,
-    folder: Path,
-) -> list[Path]:
-    """Write the figures as PDF, a column wide; return their paths."""
-    images = read_images(packs, metrics)
-    with style.visual_language(paper=True):
-        drawn = {
-            "nll_by_depth": figures.nll_by_depth(metrics, summary, study.report.published),
-            "elbo_and_nll": figures.elbo_and_nll(metrics, summary),
-            "convergence": trust_figures.convergence(convergence),
-            "weights": trust_figures.weights(images, summary, study.evaluate.samples),
-        }
-        saved = [style.save(figure, folder, name, ["pdf"]) for name, figure in drawn.items()]
-    return [path for paths in saved for path in paths]
-
-
 def main() -> None:
     """Write the folder of the paper."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,7 +78,10 @@ def main() -> None:
     metrics = read_study_table(args.metrics, METRICS, study)
     summary = read_study_table(args.summary, SUMMARY, study)
     convergence = read_table(args.convergence, CONVERGENCE)
-    written = draw(study, args.packs, metrics, summary, convergence, args.output)
+    written = []
+    with style.visual_language(paper=True):
+        for name, figure in figures.of_likelihood(study, args.packs, metrics, summary, convergence):
+            written += style.save(figure, args.output, name, ["pdf"])
     texts = paper(study, metrics, summary, read_table(args.comparisons, COLUMNS))
     for name, text in texts.items():
         write_text(args.output / name, text)
