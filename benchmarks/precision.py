@@ -19,13 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.clock import seconds
-from benchmarks.results import FOLDER, footer, provenance, write
+from benchmarks.results import tabulate, write
 from flowdepth import checkpoint, datasets, inputs, likelihood
 from flowdepth.dense import Dense
 from flowdepth.devices import select
-from flowdepth.files import write_text
 from flowdepth.streams import image_normals
-from flowdepth.typesetting import markdown
 from flowdepth.vae import FlowVAE
 
 _ROUNDS = 3
@@ -40,11 +38,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000, help="test images (default: 1000)")
     parser.add_argument("--samples", type=int, default=1000, help="default: 1000")
     args = parser.parse_args()
-    rows = [r for pack in args.pack for r in measure(pack, args.images, args.samples)]
-    write("precision", rows)
-    text = f"{markdown(_table(rows))}\n{footer(provenance())}"
-    write_text(FOLDER / "precision.md", text)
-    print(text)
+    write("precision", [r for p in args.pack for r in measure(p, args.images, args.samples)])
+    tabulate("precision", summary)
 
 
 def measure(pack: Path, count: int, samples: int) -> Iterator[dict[str, Any]]:
@@ -112,16 +107,16 @@ _PRECISIONS: dict[str, Callable[[FlowVAE], FlowVAE]] = {
 }
 
 
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects in nats and the rates, as text; none of an emulation."""
     return pd.DataFrame(
         {
-            "pack": row["pack"],
-            "precision": row["precision"] + " (emulated)" * row["emulated"],
-            "effect on the mean NLL, largest over seeds": f"{row['mean']:.1e}",
-            "on an image, root mean square": f"{row['image']:.1e}",
-            "rate": "" if row["emulated"] else f"{row['rate']:.2f}",
+            "pack": rows["pack"],
+            "precision": rows["precision"] + rows["emulated"].map({True: " (emulated)", False: ""}),
+            "effect on the mean NLL, largest over seeds": rows["mean"].map("{:.1e}".format),
+            "on an image, root mean square": rows["image"].map("{:.1e}".format),
+            "rate": rows["rate"].map("{:.2f}".format).mask(rows["emulated"], ""),
         }
-        for row in rows
     )
 
 

@@ -45,9 +45,14 @@ def command(
     args = parser.parse_args()
     if not args.table:
         write(args.name, list(measure(args.quick)))
-    rows, facts = read(args.name)
+    tabulate(args.name, summary)
+
+
+def tabulate(name: str, summary: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Write ``<name>.md``, what ``summary`` makes of the rows that `write` wrote, and print it."""
+    rows, facts = read(name)
     text = f"{markdown(summary(rows).fillna(''))}\n{footer(facts)}"
-    write_text(FOLDER / f"{args.name}.md", text)
+    write_text(FOLDER / f"{name}.md", text)
     print(text)
 
 
