@@ -14,10 +14,10 @@ from benchmarks.clock import seconds
 from benchmarks.contenders.plain_torch import PlainTorch
 from benchmarks.packs import Case, case, synchronise, training, update_rate
 from benchmarks.work import BATCH, Sizes, images, sampling_flops, training_flops
-from flowdepth.config import Annealing, Flow, Model, Objective, Training
-from flowdepth.devices import select
-from flowdepth.likelihood import estimate
-from flowdepth.replicas import build
+from flowdepth.compute.devices import select
+from flowdepth.estimation.importance import estimate
+from flowdepth.model.replicas import build
+from flowdepth.settings.study import Annealing, Flow, Model, Objective, Training
 
 COLUMNS = ("measurement", "what", "depth", "seeds", "value", "unit")
 Row = dict[str, Any]

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.work import BATCH, LEARNING_RATE, Sizes, images
-from flowdepth.config import Annealing, Flow, Model, Objective, Training
-from flowdepth.replicas import build
-from flowdepth.training import PackTraining
+from flowdepth.model.replicas import build
+from flowdepth.settings.study import Annealing, Flow, Model, Objective, Training
+from flowdepth.training.loop import PackTraining
 
 PLAIN_ELBO = Objective(annealing=Annealing(kind="none"))
 

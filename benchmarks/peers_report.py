@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.results import FOLDER, NAME_HELP, footer, read, spread
 from benchmarks.work import Sizes, sampling_flops, training_flops
-from flowdepth import style
-from flowdepth.files import write_text
-from flowdepth.typesetting import markdown
+from flowdepth.base.files import write_text
+from flowdepth.report import style
+from flowdepth.report.typesetting import markdown
 
 WORKS = {"train": "training", "sample": "importance sampling"}
 UNITS = {"train": "images/s", "sample": "image-samples/s"}

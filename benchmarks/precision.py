@@ -20,11 +20,13 @@ from torch import Tensor, nn
 
 from benchmarks.clock import seconds
 from benchmarks.results import tabulate, write
-from flowdepth import checkpoint, datasets, inputs, likelihood
-from flowdepth.dense import Dense
-from flowdepth.devices import select
-from flowdepth.streams import image_normals
-from flowdepth.vae import FlowVAE
+from flowdepth.compute.devices import select
+from flowdepth.compute.streams import image_normals
+from flowdepth.data import inputs, prepared
+from flowdepth.estimation import importance
+from flowdepth.model import checkpoint
+from flowdepth.model.dense import Dense
+from flowdepth.model.vae import FlowVAE
 
 _ROUNDS = 3
 # Of float32's 23 bits after the leading one TF32 keeps 10.
@@ -46,12 +48,12 @@ def measure(pack: Path, count: int, samples: int) -> Iterator[dict[str, Any]]:
     """Yield a row per precision: effect on the NLL in nats, and the rate against float32's."""
     device = select("auto", 1)
     model, header = checkpoint.load(pack / "model.safetensors", device)
-    data = datasets.load(pack.parents[1] / "data" / "images.safetensors").to(device)
+    data = prepared.load(pack.parents[1] / "data" / "images.safetensors").to(device)
     x = inputs.observed(data, "test", torch.float32)[:count]
 
     def log_p(of: FlowVAE, images: Tensor) -> Tensor:
-        with patch.object(likelihood, "image_normals", _drawn_in_float32):
-            return likelihood.estimate(of, images, header.seeds, samples).log_p
+        with patch.object(importance, "image_normals", _drawn_in_float32):
+            return importance.estimate(of, images, header.seeds, samples).log_p
 
     exact = log_p(copy.deepcopy(model).double(), x.double())
     base = 0.0

@@ -14,10 +14,10 @@ from typing import Any
 
 import pandas as pd
 
-from flowdepth.environment import git, versions
-from flowdepth.files import write_text
-from flowdepth.frames import write_frame
-from flowdepth.typesetting import markdown
+from flowdepth.analysis.writers import write_frame
+from flowdepth.base.environment import git, versions
+from flowdepth.base.files import write_text
+from flowdepth.report.typesetting import markdown
 
 FOLDER = Path(__file__).parent / "results"
 NAME_HELP = "of the files in benchmarks/results (default: %(default)s)"

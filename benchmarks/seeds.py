@@ -11,7 +11,7 @@ from benchmarks.harness import process
 from benchmarks.packs import case, update_rate
 from benchmarks.results import command, spread
 from benchmarks.work import Sizes
-from flowdepth.devices import select
+from flowdepth.compute.devices import select
 
 MODELS = {"digits": Sizes(64, (200, 200), 8), "MNIST": Sizes()}
 PACKS = (1, 2, 5, 10)

@@ -5,6 +5,8 @@ import torch
 
 from checkout import QUICK, Checkout, checkout
 
+pytest_plugins = ["fabricated"]
+
 # The tests' products are tiny: a second thread only waits.
 torch.set_num_threads(1)
 

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from flowdepth.config import Dataset, Flow, Model, Study
-from flowdepth.datasets import prepare
-from flowdepth.errors import UserError
-from flowdepth.provenance import SUFFIX, Job
-from flowdepth.replicas import build
-from flowdepth.results import PACK_FILES
-from flowdepth.resume import Sidecar, State
-from flowdepth.vae import FlowVAE
+from flowdepth.analysis.readers import PACK_FILES
+from flowdepth.base.errors import UserError
+from flowdepth.compute.resume import Sidecar, State
+from flowdepth.data.prepared import prepare
+from flowdepth.model.replicas import build
+from flowdepth.model.vae import FlowVAE
+from flowdepth.settings.study import Dataset, Flow, Model, Study
+from flowdepth.study.provenance import SUFFIX, Job
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 needs_files = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder shared/data is not here")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flowdepth.config import Study
-from flowdepth.stages import captions, tables
+from flowdepth.report import captions
+from flowdepth.settings.study import Study
+from flowdepth.stages import tables
 from flowdepth.stages.summarise import study_tables
 from helpers import leave_provenance
 

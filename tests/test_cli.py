@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 import flowdepth
-from flowdepth import cli, datasets, provenance
+from flowdepth import cli
 from flowdepth.stages.command import INTERRUPTED
+from flowdepth.study import provenance
 
 SMALL = [
     *("--set", "model.hidden=[8]", "--set", "model.latent=2", "--set", "training.batch_size=16"),
@@ -80,10 +81,10 @@ def test_evaluation_differs_from_the_interface(
     fitted: Path, images: Path, given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The ``.npz`` is split again as `fit` has split it."""
-    prepared, table = fitted.parent / "data" / "images.safetensors", tmp_path / "table.csv"
-    source = images if given == "npz" else prepared
+    split, table = fitted.parent / "data" / "images.safetensors", tmp_path / "table.csv"
+    source = images if given == "npz" else split
     cli.main(["evaluate", str(fitted), str(source), "--samples", "40", "--output", str(table)])
-    found = flowdepth.load(fitted).log_likelihood(datasets.load(prepared).test, samples=40)
+    found = flowdepth.load(fitted).log_likelihood(prepared.load(split).test, samples=40)
     rows = pd.read_csv(table)
     assert rows.columns.tolist() == ["image", "log_p", "mcse", "ess", "k_hat"]
     np.testing.assert_allclose(rows["log_p"], found.log_p.numpy(), rtol=1e-15)

@@ -11,14 +11,14 @@ from scipy.stats import binomtest
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
-from flowdepth.config import Flow
-from flowdepth.flows.planar import Layers
-from flowdepth.likelihood import Estimate, estimate, summarise_weights
-from flowdepth.objective import log_weight
-from flowdepth.quadrature import exact_log_likelihood
-from flowdepth.streams import normals
-from flowdepth.vae import FlowVAE
-from flowdepth.weights import K_HAT_LIMIT
+from flowdepth.compute.streams import normals
+from flowdepth.estimation.importance import Estimate, estimate, summarise_weights
+from flowdepth.estimation.pareto import K_HAT_LIMIT
+from flowdepth.estimation.quadrature import exact_log_likelihood
+from flowdepth.model.flows.planar import Layers
+from flowdepth.model.objective import log_weight
+from flowdepth.model.vae import FlowVAE
+from flowdepth.settings.study import Flow
 from helpers import binary_images, closed_form, ppca, small_vae
 
 

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from benchmarks.contenders.base import Contender
 from benchmarks.work import BATCH, LEARNING_RATE, Sizes
-from flowdepth.config import Annealing, Flow, Model, Objective, Training
-from flowdepth.devices import select
-from flowdepth.likelihood import estimate
-from flowdepth.replicas import build
-from flowdepth.training import PackTraining
+from flowdepth.compute.devices import select
+from flowdepth.estimation.importance import estimate
+from flowdepth.model.replicas import build
+from flowdepth.settings.study import Annealing, Flow, Model, Objective, Training
+from flowdepth.training.loop import PackTraining
 
 _GOAL = Objective(annealing=Annealing(kind="none"))
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 # stage -> module, owner of the function (or the module itself) and function
 _WORK = {
-    "flowdepth.stages.train": ("flowdepth.training", "PackTraining", "run"),
-    "flowdepth.stages.evaluate": ("flowdepth.likelihood", None, "estimate"),
-    "flowdepth.stages.gaps": ("flowdepth.gaps", None, "inference_gap"),
+    "flowdepth.stages.train": ("flowdepth.training.loop", "PackTraining", "run"),
+    "flowdepth.stages.evaluate": ("flowdepth.estimation.importance", None, "estimate"),
+    "flowdepth.stages.gaps": ("flowdepth.estimation.gaps", None, "inference_gap"),
 }
 
 

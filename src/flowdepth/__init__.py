@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_MODULES = {"load": "interface", "PlanarTransform": "transform"}
+_MODULES = {"load": "api", "PlanarTransform": "model.flows.transform"}
 
 
 def __getattr__(name: str) -> object:

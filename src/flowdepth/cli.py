@@ -16,15 +16,15 @@ import yaml
 from matplotlib.image import imsave
 from torch import Tensor
 
-from flowdepth import catalogue, datasets, inputs
-from flowdepth.config import Dataset, Study, TrainSettings, read_study
-from flowdepth.errors import UserError
-from flowdepth.files import write_bytes
-from flowdepth.frames import write_frame
-from flowdepth.interface import LogLikelihood, TrainedModel, load
+from flowdepth.analysis.writers import write_frame
+from flowdepth.api import LogLikelihood, TrainedModel, load
+from flowdepth.base.errors import UserError
+from flowdepth.base.files import write_bytes
+from flowdepth.data import catalogue, inputs, prepared
+from flowdepth.estimation.pareto import K_HAT_LIMIT
+from flowdepth.settings.study import Dataset, Study, TrainSettings, read_study
 from flowdepth.stages import prepare, train
 from flowdepth.stages.command import guarded
-from flowdepth.weights import K_HAT_LIMIT
 
 SECTIONS = ("dataset", *TrainSettings.model_fields)
 
@@ -142,11 +142,11 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def _test_images(path: Path, model: TrainedModel) -> Tensor:
     if path.suffix == ".safetensors":
-        images = datasets.load(path)
+        images = prepared.load(path)
     else:
         grey = model.header.settings.model.likelihood == "normal"
         binarisation = "none" if grey else "static"
-        images = datasets.prepare(Dataset(name="npz", root=str(path), binarisation=binarisation))
+        images = prepared.prepare(Dataset(name="npz", root=str(path), binarisation=binarisation))
     return inputs.observed(images, "test", torch.float32)
 
 

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from benchmarks.contenders import AMORTISED, SHARED, contender
 from benchmarks.contenders.base import Contender, ModuleContender
 from benchmarks.work import Sizes, images
-from flowdepth.config import Objective
-from flowdepth.dense import Dense
-from flowdepth.flows.planar import invertible
-from flowdepth.likelihood import estimate
-from flowdepth.objective import objective
+from flowdepth.estimation.importance import estimate
+from flowdepth.model.dense import Dense
+from flowdepth.model.flows.planar import invertible
+from flowdepth.model.objective import objective
+from flowdepth.settings.study import Objective
 
 SIZES = Sizes(pixels=20, hidden=(16, 12), latent=5)
 DEPTH = 3

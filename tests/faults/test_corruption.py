@@ -14,7 +14,7 @@ import pytest
 from checkout import QUICK, Checkout
 from contents import contents
 from damage import DAMAGE, swap
-from flowdepth.provenance import SUFFIX, read
+from flowdepth.study.provenance import SUFFIX, read
 
 pytestmark = pytest.mark.faults
 Content = dict[Path, bytes]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, guard, missing
 
 from checkout import Checkout, checkout
+from slurm.cluster import Cluster, guard, missing
 
 # The pretended site: its jobs take seconds, and their logs are what the tests count in.
 SITE = (

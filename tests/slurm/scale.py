@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from flowdepth.provenance import SUFFIX, read
+from flowdepth.study.provenance import SUFFIX, read
 
 ROOT = Path(__file__).parents[2]
 DEPTHS = (0, 1, 2, 4, 8, 16, 32)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Study, wait
+from slurm.conftest import Study, wait
 
 pytestmark = pytest.mark.slurm
 

@@ -11,7 +11,7 @@ import pytest
 from flowdepth.stages.command import INTERRUPTED
 
 STOPPED = """
-from flowdepth.errors import StoppedError
+from flowdepth.base.errors import StoppedError
 from flowdepth.stages.command import run
 
 def stage():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdepth.errors import UserError
+from flowdepth.base.errors import UserError
 from flowdepth.stages import compare
 
 

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 import torch
 
-from flowdepth import checkpoint, datasets
-from flowdepth.config import Dataset, Flow, Model, TrainSettings
-from flowdepth.inputs import observed
-from flowdepth.likelihood import estimate
-from flowdepth.quadrature import Exact
-from flowdepth.replicas import build
-from flowdepth.results import EXACT
+from flowdepth.analysis.readers import EXACT
+from flowdepth.data import prepared
+from flowdepth.data.inputs import observed
+from flowdepth.estimation.importance import estimate
+from flowdepth.estimation.quadrature import Exact
+from flowdepth.model import checkpoint
+from flowdepth.model.replicas import build
+from flowdepth.settings.study import Dataset, Flow, Model, TrainSettings
 from flowdepth.stages import evaluate
 from flowdepth.stages.exact import compare, per_image
 from helpers import leave_provenance
@@ -36,8 +37,8 @@ def header(*statuses: str) -> checkpoint.Header:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Images, a pack and what evaluate wrote of it."""
-    images = datasets.prepare(Dataset(test=0.03))
-    datasets.save(images, tmp_path / "data.safetensors")
+    images = prepared.prepare(Dataset(test=0.03))
+    prepared.save(images, tmp_path / "data.safetensors")
     vae = build(MODEL, Flow(), 1, 64, SEEDS)
     checkpoint.save(tmp_path / "model.safetensors", vae, header())
     result = estimate(vae, observed(images, "test", torch.float32), SEEDS, 300)

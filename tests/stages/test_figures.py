@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from flowdepth import style
-from flowdepth.config import Study
-from flowdepth.results import HISTORY, read_rows
+from flowdepth.analysis.readers import HISTORY, read_rows
+from flowdepth.report import style
+from flowdepth.report.captions import ALWAYS
+from flowdepth.settings.study import Study
 from flowdepth.stages import figures
-from flowdepth.stages.captions import ALWAYS
 from flowdepth.stages.summarise import metrics_table, study_tables
 from helpers import leave_provenance
 

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from flowdepth import style
-from flowdepth.config import Study
-from flowdepth.errors import UserError
-from flowdepth.gap_table import COLUMNS, gap_summary, read_gaps
+from flowdepth.analysis.gaps import COLUMNS, gap_summary, read_gaps
+from flowdepth.analysis.statistics import t_interval
+from flowdepth.base.errors import UserError
+from flowdepth.report import style
+from flowdepth.settings.study import Study
 from flowdepth.stages import gap_figures
-from flowdepth.statistics import t_interval
 from helpers import leave_provenance
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowdepth import checkpoint, datasets, provenance
-from flowdepth.config import Dataset, Flow, Gaps, Model, TrainSettings
-from flowdepth.gap_table import COLUMNS
-from flowdepth.replicas import build
+from flowdepth.analysis.gaps import COLUMNS
+from flowdepth.data import prepared
+from flowdepth.model import checkpoint
+from flowdepth.model.replicas import build
+from flowdepth.settings.study import Dataset, Flow, Gaps, Model, TrainSettings
 from flowdepth.stages import gaps
+from flowdepth.study import provenance
 from helpers import leave_provenance
 
 SEEDS = (3, 7)
@@ -29,7 +31,7 @@ def write_pack(folder: Path, statuses: tuple[str, str] = ("done", "done")) -> No
     checkpoint.save(
         folder / "model.safetensors", build(TRAINED.model, Flow(), 2, 64, SEEDS), header
     )
-    datasets.save(datasets.prepare(Dataset()), folder / "images.safetensors")
+    prepared.save(prepared.prepare(Dataset()), folder / "images.safetensors")
     leave_provenance(folder, "train", ["model.safetensors", "images.safetensors"])
 
 

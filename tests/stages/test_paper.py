@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flowdepth import style
-from flowdepth.config import Study
+from flowdepth.report import style
+from flowdepth.settings.study import Study
 from flowdepth.stages import paper
 from flowdepth.stages.summarise import study_tables
 from helpers import leave_provenance

@@ -10,11 +10,13 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from flowdepth import checkpoint, datasets, style
-from flowdepth.config import Dataset, Flow, Model, Study, TrainSettings
-from flowdepth.inputs import observed
-from flowdepth.posteriors import compare
-from flowdepth.replicas import build
+from flowdepth.data import prepared
+from flowdepth.data.inputs import observed
+from flowdepth.estimation.posteriors import compare
+from flowdepth.model import checkpoint
+from flowdepth.model.replicas import build
+from flowdepth.report import style
+from flowdepth.settings.study import Dataset, Flow, Model, Study, TrainSettings
 from flowdepth.stages import posteriors
 from helpers import leave_provenance
 
@@ -23,8 +25,8 @@ NAMES = ("posteriors", "latent_space", "manifold")
 
 
 @pytest.fixture(scope="module")
-def images() -> datasets.Images:
-    return datasets.prepare(Dataset())
+def images() -> prepared.Images:
+    return prepared.prepare(Dataset())
 
 
 def models(*depths: int, failed: tuple[int, ...] = ()) -> posteriors.Models:
@@ -55,7 +57,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_label_leaves_its_figure(
-    case: str, images: datasets.Images, monkeypatch: pytest.MonkeyPatch
+    case: str, images: prepared.Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posteriors, "IMAGES", 2)
     with style.visual_language():
@@ -63,7 +65,7 @@ def test_label_leaves_its_figure(
             assert overhang(draw(CASES[case], images)) < 0.01
 
 
-def test_written_divergence_belongs_to_another_panel(images: datasets.Images) -> None:
+def test_written_divergence_belongs_to_another_panel(images: prepared.Images) -> None:
     shown = models(0, 2)
     figure = posteriors.posterior_panels(shown, images)
     x = observed(images, "test", torch.float64)[: posteriors.IMAGES]
@@ -83,7 +85,7 @@ def test_contours_hold_other_shares_of_the_mass() -> None:
     assert len(posteriors._levels(0.3 * density, cell)) == len(posteriors.MASSES)
 
 
-def test_image_is_turned_or_manifold_runs_backwards(images: datasets.Images) -> None:
+def test_image_is_turned_or_manifold_runs_backwards(images: prepared.Images) -> None:
     """Pixel 0, top left, brightens with z_1 and the last one, bottom right, with z_2."""
     vae = build(Model(hidden=(), latent=2), Flow(), 0, 64, (0,), dtype=torch.float64)
     with torch.no_grad():
@@ -97,7 +99,7 @@ def test_image_is_turned_or_manifold_runs_backwards(images: datasets.Images) -> 
     assert np.isnan(mosaic[8]).all()
 
 
-def test_classes_are_mixed_up_or_needed(images: datasets.Images) -> None:
+def test_classes_are_mixed_up_or_needed(images: prepared.Images) -> None:
     figure = posteriors.latent_space(models(0), images)
     axes = figure.axes[0]
     for label, dots in enumerate(axes.collections):
@@ -108,7 +110,7 @@ def test_classes_are_mixed_up_or_needed(images: datasets.Images) -> None:
     assert not plain.axes[0].texts
 
 
-def test_first_or_last_depth_is_left_out(images: datasets.Images) -> None:
+def test_first_or_last_depth_is_left_out(images: prepared.Images) -> None:
     figure = posteriors.latent_space(models(0, 1, 2, 4, 8, 16), images)
     titles = [axes.get_title() for axes in figure.axes]
     assert len(titles) == posteriors.SPACES
@@ -116,10 +118,10 @@ def test_first_or_last_depth_is_left_out(images: datasets.Images) -> None:
     assert titles[-1] == "K = 16"
 
 
-def command(folder: Path, images: datasets.Images, latent: int = 2) -> list[str]:
+def command(folder: Path, images: prepared.Images, latent: int = 2) -> list[str]:
     study = Study(name="t", depths=(0, 2), seeds=(0,), model=MODEL.model_copy(update={"latent": 2}))
     study = study.model_copy(update={"model": MODEL.model_copy(update={"latent": latent})})
-    datasets.save(images, folder / "images.safetensors")
+    prepared.save(images, folder / "images.safetensors")
     for depth in study.depths:
         outcomes = [{"seed": 0, "status": "done"}]
         header = checkpoint.Header(TrainSettings(model=MODEL), depth, 64, outcomes)
@@ -136,7 +138,7 @@ def command(folder: Path, images: datasets.Images, latent: int = 2) -> list[str]
 
 
 def test_command_leaves_files_out_or_gives_other_bytes(
-    tmp_path: Path, images: datasets.Images, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, images: prepared.Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = command(tmp_path, images)
     subprocess.run([*words, "--output", str(tmp_path / "a")], check=True, capture_output=True)
@@ -150,7 +152,7 @@ def test_command_leaves_files_out_or_gives_other_bytes(
     assert set(first) == {f"{name}.{kind}" for name in NAMES for kind in style.FORMATS}
 
 
-def test_other_latent_dimension_is_a_traceback(tmp_path: Path, images: datasets.Images) -> None:
+def test_other_latent_dimension_is_a_traceback(tmp_path: Path, images: prepared.Images) -> None:
     words = [*command(tmp_path, images, latent=3), "--output", str(tmp_path)]
     refused = subprocess.run(words, capture_output=True, text=True)
     assert refused.returncode == 1

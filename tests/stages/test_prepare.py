@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowdepth import datasets
-from flowdepth.config import Dataset
+from flowdepth.data import prepared
+from flowdepth.settings.study import Dataset
 from flowdepth.stages import prepare
 
 
@@ -27,14 +27,14 @@ def test_command_line_does_not_write_what_it_says(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "1258 train, 180 validation, 359 test images of 8 x 8 pixels" in done.stdout
     assert str(images) in done.stdout
-    assert datasets.load(images).train_levels == 17
+    assert prepared.load(images).train_levels == 17
     assert json.loads(facts.read_text())["sizes"]["train"] == 1258
 
 
 def test_facts_do_not_describe_the_images(tmp_path: Path) -> None:
     facts = facts_of(Dataset(), tmp_path)
-    images = datasets.load(tmp_path / "images.safetensors")
-    assert facts["sha256"] == datasets.digest(images)
+    images = prepared.load(tmp_path / "images.safetensors")
+    assert facts["sha256"] == prepared.digest(images)
     index = images.index["test"].numpy().tobytes()
     assert facts["index_sha256"]["test"] == hashlib.sha256(index).hexdigest()
     assert facts["sizes"] == {"train": 1258, "validation": 180, "test": 359}

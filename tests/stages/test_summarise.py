@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowdepth.config import Study
+from flowdepth.settings.study import Study
 from flowdepth.stages import summarise
 from flowdepth.stages.summarise import TABLES, metrics_table, study_tables
 

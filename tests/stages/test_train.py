@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from flowdepth import checkpoint, datasets, provenance
-from flowdepth.config import Dataset, Model, Objective, Training, TrainSettings
-from flowdepth.devices import select
+from flowdepth.compute.devices import select
+from flowdepth.data import prepared
+from flowdepth.model import checkpoint
+from flowdepth.settings.study import Dataset, Model, Objective, Training, TrainSettings
 from flowdepth.stages.train import train
+from flowdepth.study import provenance
 from helpers import leave_provenance
 
 SETTINGS = TrainSettings(
@@ -27,7 +29,7 @@ GREY = Model(hidden=(16,), latent=2, likelihood="normal", scale="pixel")
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "images.safetensors"
-    datasets.save(datasets.prepare(Dataset()), path)
+    prepared.save(prepared.prepare(Dataset()), path)
     leave_provenance(path.parent, "prepare", [path.name])
     return path
 
@@ -127,7 +129,7 @@ def test_missing_images_are_a_traceback(tmp_path: Path) -> None:
 )
 def test_binarisation_or_likelihood_cannot_be_trained(dataset: Dataset, model: Model) -> None:
     settings = SETTINGS.model_copy(update={"model": model})
-    images = datasets.prepare(dataset)
+    images = prepared.prepare(dataset)
     pack = train(settings, 1, (0, 1), images, select("cpu", 1), torch.float64)
     for record in pack.records:
         assert not record.failed

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from flowdepth import checkpoint, datasets
-from flowdepth.config import Dataset, Evaluate, Flow, Gaps, Model, TrainSettings
-from flowdepth.replicas import build
+from flowdepth.data import prepared
+from flowdepth.model import checkpoint
+from flowdepth.model.replicas import build
+from flowdepth.settings.study import Dataset, Evaluate, Flow, Gaps, Model, TrainSettings
 from helpers import leave_provenance
 
 SEEDS = (3, 7)
@@ -37,7 +38,7 @@ STAGES = {
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images, a model, and what evaluate says of it."""
     folder = tmp_path_factory.mktemp("pack")
-    datasets.save(datasets.prepare(Dataset(test=0.05)), folder / "data.safetensors")
+    prepared.save(prepared.prepare(Dataset(test=0.05)), folder / "data.safetensors")
     outcomes = [{"seed": s, "status": "done", "message": ""} for s in SEEDS]
     outcomes = [outcome | {"best_epoch": 1, "epochs": 1} for outcome in outcomes]
     header = checkpoint.Header(TRAINED, 2, 64, outcomes)

@@ -16,7 +16,7 @@ QUICK = ("--configfile", "studies/quick.yaml")
 
 
 def status(study: Checkout, *options: str) -> str:
-    command = [sys.executable, "-m", "flowdepth.status", *QUICK, *options]
+    command = [sys.executable, "-m", "flowdepth.monitor.status", *QUICK, *options]
     done = subprocess.run(command, cwd=study.folder, capture_output=True, text=True)
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr

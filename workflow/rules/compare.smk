@@ -1,7 +1,7 @@
 # results of several studies, as they are -> one page: snakemake compare --config studies='[a, b]'
 
 COMPARISON_TEMPLATES = [
-    f"templates/{name}"
+    f"report/templates/{name}"
     for name in ("compare.html", "head.html", "parts.html", "style.css")
 ]
 

@@ -22,7 +22,7 @@ rule paper:
     conda:
         "../envs/flowdepth.yaml"
     params:
-        code=stamp("paper", "templates/paper.tex"),
+        code=stamp("paper", "report/templates/paper.tex"),
         settings=whole_study,
         packs=expand(PACK, **GRID),
         folder=subpath(output.tex, parent=True),

@@ -1,7 +1,7 @@
 # figures, tables and provenance -> one self-contained page
 
 PAGE_TEMPLATES = [
-    f"templates/{name}"
+    f"report/templates/{name}"
     for name in ("report.html", "parts.html", "style.css", "sections", "flows")
 ]
 

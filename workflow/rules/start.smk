@@ -3,7 +3,8 @@
 
 import os
 
-from flowdepth import provenance, submission
+from flowdepth.study import provenance
+from flowdepth.cluster import submission
 
 JOB_CODE = " ".join(map(stamp, ("train", "evaluate", "exact", "gaps")))
 

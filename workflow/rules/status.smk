@@ -12,4 +12,4 @@ rule status:
     message:
         "see where the study stands"
     shell:
-        "exec &> >(tee {log:q}); python -m flowdepth.status --config {params.study:q}"
+        "exec &> >(tee {log:q}); python -m flowdepth.monitor.status --config {params.study:q}"

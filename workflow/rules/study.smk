@@ -7,13 +7,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from flowdepth import catalogue
-from flowdepth.config import read_study
-from flowdepth.demand import demand
-from flowdepth.errors import UserError
-from flowdepth.finished import finished
-from flowdepth.machine import gpus
-from flowdepth.stamps import stamp
+from flowdepth.data import catalogue
+from flowdepth.settings.study import read_study
+from flowdepth.cluster.demand import demand
+from flowdepth.base.errors import UserError
+from flowdepth.study.finished import finished
+from flowdepth.base.machine import gpus
+from flowdepth.study.stamps import stamp
 
 # Jobs run in the environment that Snakemake runs in, activated or not.
 ENVIRONMENT = Path(sys.executable).parent

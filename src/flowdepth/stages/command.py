@@ -19,8 +19,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from flowdepth.config import TrainSettings
-from flowdepth.errors import StoppedError, UserError
+from flowdepth.base.errors import StoppedError, UserError
+from flowdepth.settings.study import TrainSettings
 
 INTERRUPTED = 75
 # Longer than SLURM takes to end a job that it requeues.
@@ -44,7 +44,7 @@ def guarded(stage: Callable[[], None]) -> None:
 
 
 def _open_log() -> None:
-    """Print the line by which `flowdepth.jobs` knows whether the job still runs."""
+    """Print the line by which `flowdepth.monitor.jobs` knows whether the job still runs."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     with suppress(OSError):
         print(f"process {os.getpid()} on {platform.node()} since {since}", flush=True)

@@ -10,17 +10,17 @@ from typing import Any
 
 import pandas as pd
 
-from flowdepth import provenance
-from flowdepth.answer import answer, may_be_best
-from flowdepth.comparisons import COLUMNS, VANILLA
-from flowdepth.config import flat
-from flowdepth.errors import UserError
-from flowdepth.files import write_text
-from flowdepth.finished import EXAMPLE
-from flowdepth.results import METRICS, SUMMARY, read_json, read_table
-from flowdepth.stages import pages
+from flowdepth.analysis.comparisons import COLUMNS, VANILLA
+from flowdepth.analysis.readers import METRICS, SUMMARY, read_json, read_table
+from flowdepth.base.errors import UserError
+from flowdepth.base.files import write_text
+from flowdepth.report import pages
+from flowdepth.report.answer import answer, may_be_best
+from flowdepth.report.typesetting import BRACKET, intervals, p_value
+from flowdepth.settings.study import flat
 from flowdepth.stages.command import run
-from flowdepth.typesetting import BRACKET, intervals, p_value
+from flowdepth.study import provenance
+from flowdepth.study.finished import EXAMPLE
 
 _STAGES = ("summarise", "figures", "tables")
 # Columns of the main table that fit beside another study's.

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from flowdepth import style
-from flowdepth.energies import NAMES, Fit, divergence, energy, fit, grid, log_normaliser
-from flowdepth.files import write_text
+from flowdepth.base.files import write_text
+from flowdepth.estimation.energies import NAMES, Fit, divergence, energy, fit, grid, log_normaliser
+from flowdepth.report import style
+from flowdepth.report.typesetting import markdown
 from flowdepth.stages.command import run
-from flowdepth.typesetting import markdown
 
 DEPTHS = (2, 8, 32)
 SAMPLES = 100_000

@@ -12,20 +12,21 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from flowdepth import checkpoint, datasets, inputs
-from flowdepth.config import MOST_EXAMPLES, Evaluate
-from flowdepth.devices import select, used
-from flowdepth.files import write_bytes
-from flowdepth.frames import write_frame
-from flowdepth.likelihood import Estimate, estimate
-from flowdepth.observation import bits_per_dim
-from flowdepth.provenance import Job
+from flowdepth.analysis.writers import write_frame
+from flowdepth.base.files import write_bytes
+from flowdepth.compute.devices import select, used
+from flowdepth.compute.streams import normals
+from flowdepth.data import inputs, prepared
+from flowdepth.estimation.importance import Estimate, estimate
+from flowdepth.estimation.pareto import K_HAT_LIMIT, nested_sizes
+from flowdepth.model import checkpoint
+from flowdepth.model.observation import bits_per_dim
+from flowdepth.model.vae import FlowVAE
+from flowdepth.settings.study import MOST_EXAMPLES, Evaluate
 from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.progress import Progress
 from flowdepth.stages.unfinished import add_interval, sidecar
-from flowdepth.streams import normals
-from flowdepth.vae import FlowVAE
-from flowdepth.weights import K_HAT_LIMIT, nested_sizes
+from flowdepth.study.provenance import Job
 
 _OUTCOME = ["seed", "status", "message", "best_epoch", "epochs"]
 
@@ -47,7 +48,7 @@ def main() -> None:
     device = select(args.device, args.threads, settings.precision)
     cell = {"depth": args.depth, "seeds": args.seeds}
     job = Job("evaluate", [args.images, args.model], args.settings, **cell)
-    images = datasets.load(args.images).to(device)
+    images = prepared.load(args.images).to(device)
     model, header = checkpoint.load(args.model, device)
     header.require(args.model, *pack(args))
     model.bf16_decoder = settings.precision == "bf16"
@@ -67,7 +68,7 @@ def main() -> None:
 
 
 def metrics(
-    result: Estimate, model: FlowVAE, header: checkpoint.Header, images: datasets.Images
+    result: Estimate, model: FlowVAE, header: checkpoint.Header, images: prepared.Images
 ) -> pd.DataFrame:
     """Return a row per seed of means over the test images; empty numbers for a failed seed."""
     count = result.log_p.shape[1]
@@ -149,7 +150,7 @@ def examples(model: FlowVAE, x: Tensor, seeds: tuple[int, ...]) -> dict[str, Ten
 
 
 def _write_examples(
-    tensors: dict[str, Tensor], seeds: tuple[int, ...], images: datasets.Images, path: Path
+    tensors: dict[str, Tensor], seeds: tuple[int, ...], images: prepared.Images, path: Path
 ) -> None:
     facts: dict[str, Any] = {"seeds": seeds, "height": images.height, "width": images.width}
     contiguous = {name: value.cpu().contiguous() for name, value in tensors.items()}

@@ -8,15 +8,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from flowdepth import checkpoint, datasets, inputs
-from flowdepth.devices import select, used
-from flowdepth.errors import UserError
-from flowdepth.frames import write_frame
-from flowdepth.provenance import Job
-from flowdepth.quadrature import Exact, exact_log_likelihood
-from flowdepth.results import EXACT, REDO, read_table
+from flowdepth.analysis.readers import EXACT, REDO, read_table
+from flowdepth.analysis.writers import write_frame
+from flowdepth.base.errors import UserError
+from flowdepth.compute.devices import select, used
+from flowdepth.data import inputs, prepared
+from flowdepth.estimation.quadrature import Exact, exact_log_likelihood
+from flowdepth.model import checkpoint
 from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.unfinished import add_interval, sidecar
+from flowdepth.study.provenance import Job
 
 _ESTIMATED = ("seed", "image", "log_p", "mcse")
 
@@ -37,7 +38,7 @@ def main() -> None:
     device = select(args.device, args.threads)
     cell = {"depth": args.depth, "seeds": args.seeds}
     job = Job("exact", [args.images, args.model, args.per_image], "{}", **cell)
-    images = datasets.load(args.images).to(device)
+    images = prepared.load(args.images).to(device)
     model, header = checkpoint.load(args.model, device)
     header.require(args.model, *pack(args))
     x = inputs.observed(images, "test", torch.float32)

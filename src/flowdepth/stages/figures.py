@@ -13,10 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from flowdepth import style
-from flowdepth.config import Published, Study
-from flowdepth.provenance import Job
-from flowdepth.results import (
+from flowdepth.analysis.readers import (
     CONVERGENCE,
     HISTORY,
     METRICS,
@@ -30,10 +27,13 @@ from flowdepth.results import (
     read_study_table,
     read_table,
 )
-from flowdepth.stages import trust_figures
+from flowdepth.estimation.pareto import WARNING_SHARE
+from flowdepth.report import style
+from flowdepth.report.figures import trust
+from flowdepth.report.figures.published_marks import add_key, mark_published
+from flowdepth.settings.study import Published, Study
 from flowdepth.stages.command import run
-from flowdepth.stages.published_marks import add_key, mark_published
-from flowdepth.weights import WARNING_SHARE
+from flowdepth.study.provenance import Job
 
 
 def nll_by_depth(
@@ -249,9 +249,9 @@ def of_likelihood(
 ) -> Iterator[tuple[str, Figure]]:
     """Yield the figures that a paper shows, too: test log-likelihoods and how far to trust them."""
     yield "nll_by_depth", nll_by_depth(metrics, summary, study.report.published)
-    yield "convergence", trust_figures.convergence(convergence)
+    yield "convergence", trust.convergence(convergence)
     images = read_images(packs, metrics)
-    yield "weights", trust_figures.weights(images, summary, study.evaluate.samples)
+    yield "weights", trust.weights(images, summary, study.evaluate.samples)
     yield "elbo_and_nll", elbo_and_nll(metrics, summary)
 
 

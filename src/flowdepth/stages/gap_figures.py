@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from flowdepth import style
-from flowdepth.config import Study
-from flowdepth.gap_table import gap_summary, read_gaps
-from flowdepth.provenance import Job
+from flowdepth.analysis.gaps import gap_summary, read_gaps
+from flowdepth.report import style
+from flowdepth.report.typesetting import BRACKET, intervals, write_table
+from flowdepth.settings.study import Study
 from flowdepth.stages.command import run
-from flowdepth.typesetting import BRACKET, intervals, write_table
+from flowdepth.study.provenance import Job
 
 # Of each bar's colour as much as tells the two apart without colours: dark below, light above.
 _PARTS = (

@@ -8,18 +8,19 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from flowdepth import checkpoint, datasets, inputs
-from flowdepth.config import Gaps
-from flowdepth.devices import select, used
-from flowdepth.errors import UserError
-from flowdepth.frames import write_frame
-from flowdepth.gap_table import gap_summary
-from flowdepth.gaps import InferenceGap, inference_gap
-from flowdepth.memory import enough
-from flowdepth.provenance import Job
+from flowdepth.analysis.gaps import gap_summary
+from flowdepth.analysis.writers import write_frame
+from flowdepth.base.errors import UserError
+from flowdepth.compute.devices import select, used
+from flowdepth.compute.out_of_memory import enough
+from flowdepth.data import inputs, prepared
+from flowdepth.estimation.gaps import InferenceGap, inference_gap
+from flowdepth.model import checkpoint
+from flowdepth.settings.study import Gaps
 from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.progress import Progress
 from flowdepth.stages.unfinished import add_interval, sidecar
+from flowdepth.study.provenance import Job
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
         raise UserError("gaps.images is 0, which leaves the gaps out; set how many test images")
     cell = {"depth": args.depth, "seeds": args.seeds}
     job = Job("gaps", [args.images, args.model], args.settings, **cell)
-    images = datasets.load(args.images).to(device)
+    images = prepared.load(args.images).to(device)
     model, header = checkpoint.load(args.model, device)
     header.require(args.model, *pack(args))
     x = inputs.observed(images, "test", torch.float32)[: settings.images]

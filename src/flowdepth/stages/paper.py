@@ -9,23 +9,23 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from flowdepth import style
-from flowdepth.answer import answer, may_be_best, remarks
-from flowdepth.comparisons import COLUMNS
-from flowdepth.config import Study
-from flowdepth.files import write_text
-from flowdepth.provenance import Job
-from flowdepth.results import (
+from flowdepth.analysis.comparisons import COLUMNS
+from flowdepth.analysis.readers import (
     CONVERGENCE,
     METRICS,
     SUMMARY,
     read_study_table,
     read_table,
 )
-from flowdepth.stages import captions, figures
+from flowdepth.base.files import write_text
+from flowdepth.report import captions, style
+from flowdepth.report.answer import answer, may_be_best, remarks
+from flowdepth.report.typesetting import escape_latex, latex
+from flowdepth.settings.study import Study
+from flowdepth.stages import figures
 from flowdepth.stages.command import run
 from flowdepth.stages.tables import nll_by_depth
-from flowdepth.typesetting import escape_latex, latex
+from flowdepth.study.provenance import Job
 
 FIGURES = ("nll_by_depth", "elbo_and_nll", "convergence", "weights")
 
@@ -48,7 +48,7 @@ def paper(
 def _template() -> jinja2.Template:
     """Return the paper's template, in which braces are LaTeX's and every value is escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("flowdepth"),
+        loader=jinja2.PackageLoader("flowdepth.report"),
         variable_start_string="<<",
         variable_end_string=">>",
         block_start_string="<%",

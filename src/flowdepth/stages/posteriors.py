@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from torch import Tensor
 
-from flowdepth import datasets, inputs, posteriors, style
-from flowdepth.config import Study
-from flowdepth.datasets import Images
-from flowdepth.devices import select, used
-from flowdepth.errors import UserError
-from flowdepth.provenance import Job
-from flowdepth.results import depth_of
+from flowdepth.analysis.readers import depth_of
+from flowdepth.base.errors import UserError
+from flowdepth.compute.devices import select, used
+from flowdepth.data import inputs, prepared
+from flowdepth.data.prepared import Images
+from flowdepth.estimation import posteriors
+from flowdepth.model.vae import FlowVAE
+from flowdepth.report import style
+from flowdepth.settings.study import Study
 from flowdepth.stages.command import run
-from flowdepth.vae import FlowVAE
+from flowdepth.study.provenance import Job
 
 IMAGES = 5  # rows of posteriors
 SCATTERED = 2000  # points of a latent space, at most
@@ -59,7 +61,7 @@ def main() -> None:
     device = select("cpu", args.threads)
     models = [pack / "model.safetensors" for pack in args.packs]
     job = Job("posteriors", [args.images, *models], args.settings)
-    images = datasets.load(args.images)
+    images = prepared.load(args.images)
     models = _models(study, args.packs)
     written = []
     with style.visual_language():

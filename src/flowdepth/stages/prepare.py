@@ -9,14 +9,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from flowdepth import datasets
-from flowdepth.config import Dataset
-from flowdepth.datasets import Images
-from flowdepth.errors import UserError
-from flowdepth.files import write_text
-from flowdepth.limits import limits
-from flowdepth.provenance import Job
+from flowdepth.base.errors import UserError
+from flowdepth.base.files import write_text
+from flowdepth.data import prepared
+from flowdepth.data.prepared import Images
+from flowdepth.report.limits import limits
+from flowdepth.settings.study import Dataset
 from flowdepth.stages import command
+from flowdepth.study.provenance import Job
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -50,9 +50,9 @@ def _read(settings: str) -> Dataset:
 def prepare(dataset: Dataset, images_path: Path, facts_path: Path) -> dict[str, object]:
     """Write the prepared images and the facts about them, which are returned."""
     print(f"reading {dataset.name}" + _origin(dataset), flush=True)
-    images = datasets.prepare(dataset)
+    images = prepared.prepare(dataset)
     facts = describe(images, dataset)
-    datasets.save(images, images_path)
+    prepared.save(images, images_path)
     write_text(facts_path, json.dumps(facts, indent=2, sort_keys=True) + "\n")
     sizes = ", ".join(f"{count} {split}" for split, count in facts["sizes"].items())
     print(f"{sizes} images of {images.height} x {images.width} pixels, {_pixels(images)}")
@@ -83,12 +83,12 @@ def describe(images: Images, dataset: Dataset) -> dict[str, object]:
         "binarisation": dataset.binarisation,
         "seed": dataset.seed,
         "sizes": {split: len(rows) for split, rows in images.index.items()},
-        "sha256": datasets.digest(images),
+        "sha256": prepared.digest(images),
         "index_sha256": {
-            split: datasets.tensor_digest(rows) for split, rows in images.index.items()
+            split: prepared.tensor_digest(rows) for split, rows in images.index.items()
         },
         "peculiarities": images.peculiarities,
-        "sources": datasets.source_digests(dataset),
+        "sources": prepared.source_digests(dataset),
     }
 
 

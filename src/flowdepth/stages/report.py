@@ -10,14 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from flowdepth import mixture, provenance
-from flowdepth.answer import answer, may_be_best, remarks, warning
-from flowdepth.citation import bibtex
-from flowdepth.comparisons import COLUMNS
-from flowdepth.config import Study, flat
-from flowdepth.files import write_text
-from flowdepth.limits import limits
-from flowdepth.results import (
+from flowdepth.analysis.comparisons import COLUMNS
+from flowdepth.analysis.readers import (
     EXACT,
     METRICS,
     SUMMARY,
@@ -27,10 +21,16 @@ from flowdepth.results import (
     read_study_table,
     read_table,
 )
-from flowdepth.stages import captions, pages
+from flowdepth.base.files import write_text
+from flowdepth.estimation.pareto import K_HAT_LIMIT
+from flowdepth.report import captions, pages
+from flowdepth.report.answer import answer, may_be_best, remarks, warning
+from flowdepth.report.citation import bibtex
+from flowdepth.report.limits import limits
+from flowdepth.settings.study import Study, flat
 from flowdepth.stages.command import run
 from flowdepth.stages.tables import costs, exact, published
-from flowdepth.weights import K_HAT_LIMIT
+from flowdepth.study import alike, provenance
 
 # In the page's order: the templates in templates/sections, and what their readers see.
 SECTIONS = {
@@ -155,12 +155,12 @@ def _verify(study: Study, results: Path, packs: Sequence[Path]) -> None:
 
 def _facts(study: Study, results: Path, packs: Sequence[Path]) -> dict[str, Any]:
     """Return the facts of ``provenance.json``, unless packs were mixed that may not be."""
-    jobs = mixture.read_jobs(study, packs)
+    jobs = alike.read_jobs(study, packs)
     prepared = provenance.read(results / "data" / f"prepare{provenance.SUFFIX}")
-    mixed = mixture.differences(study, prepared, jobs)
+    mixed = alike.differences(study, prepared, jobs)
     if study.report.mixed == "refuse":
-        mixture.refuse(mixed)
-    return mixture.study_facts(study, jobs, read_json(results / "data" / "dataset.json"), mixed)
+        alike.refuse(mixed)
+    return alike.study_facts(study, jobs, read_json(results / "data" / "dataset.json"), mixed)
 
 
 def main() -> None:

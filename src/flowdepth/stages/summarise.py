@@ -14,11 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowdepth.comparisons import comparisons_table
-from flowdepth.config import Study
-from flowdepth.files import write_text
-from flowdepth.provenance import Job
-from flowdepth.results import (
+from flowdepth.analysis.comparisons import comparisons_table
+from flowdepth.analysis.readers import (
     CONVERGENCE,
     MEANS,
     METRICS,
@@ -28,8 +25,11 @@ from flowdepth.results import (
     read_packs,
     read_rows,
 )
+from flowdepth.analysis.statistics import Interval, paired_difference, t_interval
+from flowdepth.base.files import write_text
+from flowdepth.settings.study import Study
 from flowdepth.stages.command import run
-from flowdepth.statistics import Interval, paired_difference, t_interval
+from flowdepth.study.provenance import Job
 
 LAST = ("best_epoch", "message")
 TABLES = ("metrics", "summary", "comparisons", "convergence")

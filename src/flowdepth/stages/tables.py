@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from flowdepth.answer import LEVEL
-from flowdepth.comparisons import COLUMNS, NEIGHBOUR, TREND, VANILLA
-from flowdepth.config import Published, Study
-from flowdepth.provenance import Job
-from flowdepth.results import CONVERGENCE, SUMMARY, read_study_table, read_table
-from flowdepth.stages.command import run
-from flowdepth.statistics import decimals
-from flowdepth.typesetting import (
+from flowdepth.analysis.comparisons import COLUMNS, NEIGHBOUR, TREND, VANILLA
+from flowdepth.analysis.readers import CONVERGENCE, SUMMARY, read_study_table, read_table
+from flowdepth.analysis.statistics import decimals
+from flowdepth.estimation.pareto import K_HAT_LIMIT, WARNING_SHARE
+from flowdepth.report.answer import LEVEL
+from flowdepth.report.typesetting import (
     BRACKET,
     PLUS_MINUS,
     intervals,
@@ -28,7 +26,9 @@ from flowdepth.typesetting import (
     with_error,
     write_table,
 )
-from flowdepth.weights import K_HAT_LIMIT, WARNING_SHARE
+from flowdepth.settings.study import Published, Study
+from flowdepth.stages.command import run
+from flowdepth.study.provenance import Job
 
 MARK = " †"
 _COMPARED_WITH = {VANILLA: "vanilla, K = {}", NEIGHBOUR: "next lower, K = {}"}

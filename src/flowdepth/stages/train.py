@@ -9,17 +9,18 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from flowdepth import checkpoint, datasets, inputs
-from flowdepth.config import TrainSettings
-from flowdepth.devices import select, used
-from flowdepth.frames import write_frame
-from flowdepth.memory import enough
-from flowdepth.provenance import Job
-from flowdepth.replicas import build
-from flowdepth.resume import FORGETFUL, Bookmark
+from flowdepth.analysis.writers import write_frame
+from flowdepth.compute.devices import select, used
+from flowdepth.compute.out_of_memory import enough
+from flowdepth.compute.resume import FORGETFUL, Bookmark
+from flowdepth.data import inputs, prepared
+from flowdepth.model import checkpoint
+from flowdepth.model.replicas import build
+from flowdepth.settings.study import TrainSettings
 from flowdepth.stages.command import run
 from flowdepth.stages.unfinished import add_interval, sidecar
-from flowdepth.training import PackTraining, SeedRecord
+from flowdepth.study.provenance import Job
+from flowdepth.training.loop import PackTraining, SeedRecord
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -38,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> None:
     settings = TrainSettings.model_validate_json(args.settings)
     device = select(args.device, args.threads, settings.training.precision)
     job = Job("train", [args.images], args.settings, depth=args.depth, seeds=args.seeds)
-    images = datasets.load(args.images).to(device)
+    images = prepared.load(args.images).to(device)
     with sidecar(job, args.model, args.save_every, device, [args.images]) as unfinished:
         pack = train(settings, args.depth, tuple(args.seeds), images, device, bookmark=unfinished)
         outcomes = [_outcome(record) for record in pack.records]
@@ -53,7 +54,7 @@ def train(
     settings: TrainSettings,
     depth: int,
     seeds: tuple[int, ...],
-    images: datasets.Images,
+    images: prepared.Images,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     bookmark: Bookmark = FORGETFUL,

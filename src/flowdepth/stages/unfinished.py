@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from flowdepth.provenance import Job
-from flowdepth.resume import INTERVAL, Sidecar
+from flowdepth.compute.resume import INTERVAL, Sidecar
+from flowdepth.study.provenance import Job
 
 
 def add_interval(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,1 @@
+"""Numbers: packs' files to the study's tables."""

@@ -1,0 +1,86 @@
+"""Which differences between depths are larger than chance: the rows of comparisons.csv.
+
+Differences of NLL in nats per image, negative where the deeper flow is better. Seeds are the unit
+of replication, and a seed is paired with itself.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flowdepth.analysis.statistics import Interval, holm, paired_difference, t_interval
+
+VANILLA, NEIGHBOUR, TREND = "vanilla", "neighbour", "trend"
+
+
+def comparisons_table(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per comparison, from metrics.csv and the images of finished trainings.
+
+    ``kind`` is ``vanilla`` (each depth against K = 0), ``neighbour`` (each depth against the next
+    lower one of the grid) or ``trend`` (nats per doubling of K, over K >= 1). ``p`` is that of the
+    paired t-test over seeds, ``p_holm`` the same adjusted for the number of comparisons of the kind
+    (Holm 1979). ``image_mean``, ``image_se`` and ``image_share_improved`` average each image over
+    the seeds first and then take the images as the sample.
+    """
+    nll = metrics.pivot(index="seed", columns="depth", values="nll")
+    log_p = images.pivot(index="image", columns=["depth", "seed"], values="log_p")
+    depths = sorted(nll.columns)
+    pairs = [(VANILLA, 0, depth) for depth in depths if 0 in depths and depth > 0]
+    pairs += [(NEIGHBOUR, *pair) for pair in pairwise(depths)]
+    rows = [_comparison(kind, nll, log_p, lower, depth) for kind, lower, depth in pairs]
+    frame = pd.DataFrame([*rows, *_trend(nll)], columns=COLUMNS)
+    frame["p_holm"] = frame.groupby("kind", sort=False)["p"].transform(holm)
+    return frame
+
+
+COLUMNS = (
+    *("kind", "reference", "depth", "seeds", "failed", "mean", "se", "low", "high", "p", "p_holm"),
+    *("image_mean", "image_se", "image_share_improved"),
+)
+
+
+def _comparison(
+    kind: str, nll: pd.DataFrame, log_p: pd.DataFrame, reference: int, depth: int
+) -> dict[str, Any]:
+    found = paired_difference(nll[depth].dropna().to_dict(), nll[reference].dropna().to_dict())
+    return {
+        **_row(kind, reference, depth, found, seeds=len(nll)),
+        **_over_images(log_p, nll[[reference, depth]].dropna().index, reference, depth),
+    }
+
+
+def _row(kind: str, reference: int, depth: int, found: Interval, seeds: int) -> dict[str, Any]:
+    numbers = {name: getattr(found, name) for name in ("mean", "se", "low", "high", "p")}
+    place = {"kind": kind, "reference": reference, "depth": depth}
+    return {**place, "seeds": found.n, "failed": seeds - found.n, **numbers}
+
+
+def _over_images(
+    log_p: pd.DataFrame, seeds: pd.Index, reference: int, depth: int
+) -> dict[str, float]:
+    """Return mean, standard error and share below 0 of the images' differences."""
+    if seeds.empty:
+        return {}
+    difference = log_p[reference][seeds].mean(axis=1) - log_p[depth][seeds].mean(axis=1)
+    return {
+        "image_mean": float(difference.mean()),
+        "image_se": float(difference.sem()),
+        "image_share_improved": float((difference < 0).mean()),
+    }
+
+
+def _trend(nll: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the row of the slope against log2 K, fitted to each seed that has every depth."""
+    layered = nll[[depth for depth in nll if depth > 0]].dropna(axis=1, how="all")
+    depths = sorted(layered.columns)
+    if len(depths) < 2:
+        return []
+    complete = layered[depths].dropna()
+    log_depth = np.log2(np.array(depths, dtype=np.float64))
+    centred = log_depth - log_depth.mean()
+    slopes = complete.to_numpy() @ centred / (centred @ centred)
+    return [_row(TREND, depths[0], depths[-1], t_interval(slopes), seeds=len(nll))]

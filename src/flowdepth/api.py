@@ -1,0 +1,131 @@
+"""Trained models for use from Python: ``flowdepth.load``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from flowdepth.base.errors import UserError
+from flowdepth.compute.streams import normals
+from flowdepth.estimation.importance import estimate
+from flowdepth.model import checkpoint
+from flowdepth.model.vae import FlowVAE
+
+
+class LogLikelihood(NamedTuple):
+    """What importance sampling says of each image; [N], as in `importance.Estimate`.
+
+    ``log_p`` and its standard error ``mcse`` are in nats, ``ess`` in samples; from a ``k_hat``
+    above 0.7 on do not trust the error.
+    """
+
+    log_p: Tensor
+    mcse: Tensor
+    ess: Tensor
+    k_hat: Tensor
+
+
+class TrainedModel:
+    """One seed of a trained pack, on the CPU.
+
+    Attributes
+    ----------
+    vae
+        The model itself, of one replica.
+    header
+        Settings, depth, pixels and what became of every seed of the pack.
+    seed
+        The seed chosen.
+    """
+
+    def __init__(self, pack: FlowVAE, header: checkpoint.Header, seed: int) -> None:
+        self._pack, self._row = pack, header.seeds.index(seed)
+        self.vae = checkpoint.replica(pack, header, self._row)
+        self.header, self.seed = header, seed
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int = 0) -> Tensor:
+        """Return ``n`` images [n, P] from the prior: the decoder's means, in [0, 1] if Bernoulli.
+
+        The same ``seed`` gives the same images; the training seed gives those of the study.
+        """
+        shape = (n, 1, self.vae.latent)
+        z = normals((seed,), "prior", shape=shape, dtype=torch.float32, device="cpu")
+        return self.vae.observation.mean(self.vae.decode(z))[0, :, 0]
+
+    @torch.no_grad()
+    def reconstruct(self, images: ArrayLike) -> Tensor:
+        """Return the decoder's means [N, P] at what the flow makes of each posterior's mean.
+
+        ``images`` as in `log_likelihood`.
+        """
+        q = self.vae.encode(self._observed(images).unsqueeze(0))
+        _, z, _ = q.sample(torch.zeros_like(q.mu).unsqueeze(-2))
+        return self.vae.observation.mean(self.vae.decode(z))[0, :, 0]
+
+    def log_likelihood(
+        self, images: ArrayLike, samples: int = 5000, seed: int | None = None
+    ) -> LogLikelihood:
+        """Return importance-sampling estimates of log p(x) for ``images`` [N, P] or [N, H, W].
+
+        Images are what the model was trained on: pixels 0 and 1 where the likelihood is Bernoulli,
+        dequantised grey values in [0, 1] where it is Normal.
+
+        ``seed`` keys the noise of each image by its position. Without it, the noise is the study's,
+        and the study's test images get its numbers to the last bit: for that, all seeds of the pack
+        are evaluated together as there, which takes as many times as long.
+
+        Raises
+        ------
+        UserError
+            If the images are of another size, or their values of another kind.
+        """
+        if samples < 1:
+            raise UserError(f"samples: found {samples}, expected at least 1")
+        x = self._observed(images)
+        if seed is None:
+            found, row = estimate(self._pack, x, self.header.seeds, samples), self._row
+        else:
+            found, row = estimate(self.vae, x, (seed,), samples), 0
+        return LogLikelihood(*(getattr(found, name)[row] for name in LogLikelihood._fields))
+
+    def _observed(self, images: ArrayLike) -> Tensor:
+        x = torch.as_tensor(images, dtype=torch.float32)
+        pixels = self.header.pixels
+        if x.dim() not in (2, 3) or not len(x) or x[0].numel() != pixels:
+            raise UserError(
+                f"images: found the shape {[*x.shape]}, expected [N, {pixels}] or [N, H, W] with "
+                f"H W = {pixels}, at least one, like those that the model was trained on"
+            )
+        binary = self.header.settings.model.likelihood == "bernoulli"
+        if not (((x == 0) | (x == 1)) if binary else ((x >= 0) & (x <= 1))).all():
+            raise UserError(
+                f"images: found values from {x.min():g} to {x.max():g}, expected "
+                + ("0 and 1 alone; binarise them" if binary else "0 to 1; dequantise them")
+            )
+        return x.flatten(1)
+
+
+def load(path: str | Path, seed: int | None = None) -> TrainedModel:
+    """Return a model trained by a study or by ``flowdepth fit``, from its ``model.safetensors``.
+
+    ``seed`` chooses one of the pack; without it, it is the first whose training ended well.
+
+    Raises
+    ------
+    UserError
+        If the file is no model, or the seed is not in it or failed.
+    """
+    pack, header = checkpoint.load(Path(path))
+    done = [o["seed"] for o in header.outcomes if o["status"] == "done"]
+    chosen = seed if seed is not None else next(iter(done), None)
+    if chosen not in done:
+        raise UserError(
+            f"{path}: found the trained seeds {done or '(none)'}, expected "
+            f"{'one at least' if seed is None else seed}; choose one of these or train again"
+        )
+    return TrainedModel(pack, header, chosen)

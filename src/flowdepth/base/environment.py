@@ -1,0 +1,49 @@
+"""What a job runs on: the code's commit, the packages and the process."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+SOURCE = Path(__file__).parents[1]
+
+
+def git(folder: Path = SOURCE) -> dict[str, Any] | None:
+    """Return commit, its date, and whether tracked files outside results/ differ from it.
+
+    None where ``folder``, by default that of this code, is in no repository or git is not there.
+    """
+    outside_results = ("--untracked-files=no", "--", ":(top)", ":(top,exclude)results")
+    try:
+        commit, date = _git(folder, "log", "-1", "--format=%H %cI").split()
+        changes = _git(folder, "status", "--porcelain", *outside_results)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit, "date": date, "dirty": bool(changes)}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def versions(*packages: str) -> dict[str, str | None]:
+    """Return the version of Python and those of the packages, None for one that is not there."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory that this process has held at once."""
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)

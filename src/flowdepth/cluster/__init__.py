@@ -1,0 +1,1 @@
+"""What jobs ask of SLURM, without torch."""

@@ -1,0 +1,168 @@
+"""Memory and time that a stage asks a cluster for, from the settings alone.
+
+Generous by design, and for one CPU thread: a GPU needs less time, and a job that asked for too
+little costs more than one that asked for too much. The Snakefile reads this in every job.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from flowdepth.data import catalogue
+from flowdepth.model.sizes import NetworkSize, network_size
+from flowdepth.settings.datasets import Sizes
+from flowdepth.settings.flows import KINDS
+from flowdepth.settings.study import Study
+
+# Two Snakemakes, torch, and what CUDA keeps on the host.
+_BASE_MB = 3000
+_START_SECONDS = 120
+_MARGIN = 3
+# Multiplications that one thread does in a second, fewer than any stage measured did.
+_PER_SECOND = 1e10
+_SECONDS_PER_UPDATE, _SECONDS_PER_LAYER = 2e-3, 1e-4
+# Numbers kept for each unit of a row: the pass forward, the pass back, and their temporaries.
+_COPIES = 8
+# Parameters, gradients, two moments of the optimiser, the best epoch, a checkpoint.
+_STATES = 6
+_FLOAT = 4
+# Images validated at once; rows of the decoder at once; points of the quadrature.
+_VALIDATED, _ROWS, _POINTS = 1000, 4096, 2**20
+_GAP_SAMPLES_PER_STEP = 4
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a job asks for at its first attempt."""
+
+    mem_mb: int
+    runtime: int
+    """Minutes."""
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A pack of ``replicas`` seeds at one depth, and the images it meets."""
+
+    study: Study
+    depth: int
+    replicas: int
+    pixels: int
+    sizes: Sizes
+
+    @property
+    def network(self) -> NetworkSize:
+        """What encoder and decoder take, the flow's parameters among the encoder's outputs."""
+        latent = self.study.model.latent
+        heads = 2 * latent + self.depth * KINDS[self.study.flow.kind].parameters(latent)
+        return network_size(self.study.model, self.pixels, outputs=heads)
+
+    @property
+    def encoder(self) -> int:
+        """Multiplications for one image."""
+        return self.network.encoder
+
+    @property
+    def decoder(self) -> int:
+        """Multiplications for one latent sample: the flow's and the decoder's."""
+        return self.depth * (2 * self.study.model.latent + self.depth) + self.network.decoder
+
+    @property
+    def learning_row(self) -> int:
+        """Numbers that one latent sample of one image takes in training, of all units."""
+        return _COPIES * (self.network.units + self._flow_units)
+
+    @property
+    def row(self) -> int:
+        """Numbers that one latent sample of one image takes where no gradients are asked for."""
+        return _COPIES * (self.network.passing + self._flow_units)
+
+    @property
+    def _flow_units(self) -> int:
+        return (3 * self.study.model.latent + 4) * (1 + self.depth)
+
+
+def demand(stage: str, study: Study, depth: int, replicas: int) -> Demand:
+    """Return what ``stage`` (train, evaluate, exact or gaps) asks for, for ``replicas`` seeds.
+
+    ``3 (120 s + updates (2 + K / 10) ms + M / (1e10 / s))`` for ``M`` multiplications, and 3000 MB
+    beside the numbers held at once.
+
+    Raises
+    ------
+    UserError
+        If the data set is an ``.npz`` file that is missing or not as expected.
+    """
+    cell = _Cell(study, depth, replicas, *_images(study))
+    numbers, seconds = _STAGES[stage](cell)
+    return Demand(
+        mem_mb=_BASE_MB + math.ceil(numbers * _FLOAT / 2**20),
+        runtime=math.ceil(_MARGIN * (_START_SECONDS + seconds) / 60),
+    )
+
+
+@cache
+def _images(study: Study) -> tuple[int, Sizes]:
+    return catalogue.pixels(study.dataset), catalogue.split_sizes(study.dataset)
+
+
+def _train(cell: _Cell) -> tuple[float, float]:
+    training, samples = cell.study.training, cell.study.objective.samples
+    per_epoch = math.ceil(cell.sizes.train / training.batch_size)
+    updates = training.updates or per_epoch * (training.epochs or 0)
+    learned = 3 * cell.sizes.train * (cell.encoder + samples * cell.decoder)
+    checked = cell.sizes.validation * (cell.encoder + training.validation_samples * cell.decoder)
+    work = updates / per_epoch * cell.replicas * (learned + checked)
+    rows = max(
+        min(training.batch_size, cell.sizes.train) * samples * cell.learning_row,
+        min(_VALIDATED, cell.sizes.validation) * training.validation_samples * cell.row,
+    )
+    noise = cell.sizes.train * samples * cell.study.model.latent
+    # Every seed may see other images, and grey ones are numbers.
+    per_seed = _STATES * cell.network.parameters + rows + 2 * noise
+    seen = cell.replicas * cell.sizes.train * cell.pixels
+    numbers = cell.replicas * per_seed + seen + _stored(cell)
+    pauses = updates * (_SECONDS_PER_UPDATE + cell.depth * _SECONDS_PER_LAYER)
+    return numbers, pauses + work / _PER_SECOND
+
+
+def _evaluate(cell: _Cell) -> tuple[float, float]:
+    samples, test = cell.study.evaluate.samples, cell.sizes.test
+    work = test * cell.replicas * (cell.encoder + samples * cell.decoder)
+    kept = cell.replicas * (test * (cell.study.model.latent + 100) + samples * 100)
+    return _decoding(cell) + kept + _stored(cell), work / _PER_SECOND
+
+
+def _exact(cell: _Cell) -> tuple[float, float]:
+    work = cell.replicas * _POINTS * (cell.decoder + cell.sizes.test * cell.pixels)
+    return _decoding(cell) + 2**28 + _stored(cell), work / _PER_SECOND
+
+
+def _gaps(cell: _Cell) -> tuple[float, float]:
+    gaps = cell.study.gaps
+    samples = 3 * gaps.steps * _GAP_SAMPLES_PER_STEP + 2 * gaps.samples
+    work = cell.replicas * gaps.images * samples * cell.decoder
+    rows = cell.replicas * gaps.images * _GAP_SAMPLES_PER_STEP * cell.learning_row
+    noise = cell.replicas * gaps.images * (gaps.samples + 200) * (cell.study.model.latent + 8)
+    pauses = gaps.steps * (_SECONDS_PER_UPDATE + cell.depth * _SECONDS_PER_LAYER)
+    return _decoding(cell) + rows + noise + _stored(cell), pauses + work / _PER_SECOND
+
+
+_STAGES: dict[str, Callable[[_Cell], tuple[float, float]]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "exact": _exact,
+    "gaps": _gaps,
+}
+
+
+def _decoding(cell: _Cell) -> int:
+    parameters = cell.replicas * cell.network.parameters
+    return parameters + max(_ROWS, cell.replicas) * cell.row
+
+
+def _stored(cell: _Cell) -> int:
+    return sum(cell.sizes) * cell.pixels

@@ -1,0 +1,1 @@
+"""Randomness, interruption and devices."""

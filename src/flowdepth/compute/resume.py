@@ -1,0 +1,200 @@
+"""Going on where an interrupted computation stood.
+
+What takes minutes keeps a bookmark: it calls ``keep`` after every finished piece of work, and
+``poll`` within longer ones. A :class:`Sidecar` writes the last state kept to a file beside the
+outputs, now and then, and when a signal tells the process to stop. As all chance is keyed by seed
+and position, a state needs no generators: what goes on from it ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from flowdepth.base.errors import StoppedError
+from flowdepth.base.files import remove, write_bytes
+
+INTERVAL = 60.0
+"""Seconds between two saves."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+# The checksum's place in a file while the checksum is taken.
+_BLANK = b"0" * 64
+_CHECKSUM = re.compile(rb'sha256\W+"([0-9a-f]{64})\\"')
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a computation stands: tensors in named groups, and facts that JSON can hold."""
+
+    tensors: dict[str, dict[str, Tensor]]
+    facts: dict[str, Any]
+
+
+class Bookmark:
+    """Where a computation stands; this one forgets."""
+
+    def recall(self) -> State | None:
+        """Return the state to go on from, its tensors on the CPU; None at the beginning."""
+
+    def keep(self, state: Callable[[], State]) -> None:
+        """Take ``state()`` for where the computation stands, until the next call."""
+
+    def poll(self) -> None:
+        """Let the computation be left here, to go on from the state last kept."""
+
+
+FORGETFUL = Bookmark()
+
+
+class Sidecar(Bookmark):
+    """A bookmark in a file, which is removed when its ``with`` block ends well.
+
+    In the block SIGTERM, SIGUSR1 and SIGINT raise :class:`StoppedError` at the next ``keep`` or
+    ``poll``, after saving. The file is safetensors; its header holds the facts, a checksum of the
+    file's own bytes, and a hash of ``identity``.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    identity
+        Everything that the result depends on, as JSON can hold it. A file of another identity is
+        renamed, a damaged one ignored.
+    interval
+        Seconds between two saves.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        identity: dict[str, Any],
+        interval: float = INTERVAL,
+        log: Callable[[str], None] = print,
+    ) -> None:
+        self.path, self.interval, self.log = path, interval, log
+        self.identity = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self.start = self.saved = time.monotonic()
+        self.earlier = 0.0  # seconds spent in earlier attempts
+        self.state: Callable[[], State] | None = None
+        self.signal = ""
+
+    def __enter__(self) -> Self:
+        self._handlers = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            remove(self.path)
+        if kind is not StoppedError:  # or a second signal would end the process in its own way
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.signal = signal.Signals(number).name
+
+    def recall(self) -> State | None:
+        """Return the state in the file, if it is whole and of the same identity."""
+        if not self.path.exists():
+            return None
+        content = self.path.read_bytes()
+        if not _is_whole(content):
+            self.log(f"{self.path}: damaged, so not used; starting from the beginning")
+            return None
+        header = _header(content)
+        if header["identity"] != self.identity:
+            aside = self.path.with_suffix(f".{header['identity'][:8]}{self.path.suffix}")
+            self.path.replace(aside)
+            self.log(f"{self.path}: of other settings, data or code; kept as {aside.name}")
+            return None
+        self.earlier = header["seconds"]
+        self.log(f"{self.path}: going on after {self.earlier:.0f} s of work")
+        return State(_groups(content), header["facts"])
+
+    def keep(self, state: Callable[[], State]) -> None:
+        """Take ``state()`` for where the computation stands, until the next call."""
+        self.state = state
+        self.poll()
+        if time.monotonic() - self.saved >= self.interval:
+            self._save(state())
+
+    def poll(self) -> None:
+        """Save the state last kept and leave, if a signal said so."""
+        if not self.signal:
+            return
+        if self.state is None:
+            raise StoppedError(f"{self.signal}: nothing new to save; run again to go on")
+        self._save(self.state())
+        raise StoppedError(f"{self.signal}: saved to {self.path}; run again to go on")
+
+    def _save(self, state: State) -> None:
+        self.saved = time.monotonic()
+        header = {
+            "identity": self.identity,
+            "seconds": self.earlier + self.saved - self.start,
+            "facts": state.facts,
+        }
+        write_bytes(self.path, _content(state, header))
+
+
+def _content(state: State, header: dict[str, Any]) -> bytes:
+    tensors = {
+        f"{group}/{name}": value.detach().cpu().contiguous()
+        for group, values in state.tensors.items()
+        for name, value in values.items()
+    }
+    header = {"sha256": _BLANK.decode(), **header}
+    content = safetensors.torch.save(tensors, {"sidecar": json.dumps(header)})
+    return content.replace(_BLANK, hashlib.sha256(content).hexdigest().encode(), 1)
+
+
+def _is_whole(content: bytes) -> bool:
+    found = _CHECKSUM.search(content)
+    if found is None:
+        return False
+    blanked = content.replace(found[1], _BLANK, 1)
+    return hashlib.sha256(blanked).hexdigest().encode() == found[1]
+
+
+def _header(content: bytes) -> dict[str, Any]:
+    size = int.from_bytes(content[:8], "little")
+    return json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["sidecar"])
+
+
+def _groups(content: bytes) -> dict[str, dict[str, Tensor]]:
+    groups: dict[str, dict[str, Tensor]] = defaultdict(dict)
+    for key, value in safetensors.torch.load(content).items():
+        group, _, name = key.partition("/")
+        groups[group][name] = value.clone()  # aligned in memory
+    return groups
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the optimiser's state, whose entries are all tensors, as ``parameter.entry``."""
+    return {
+        f"{index}.{name}": value
+        for index, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Give the optimiser the state that `optimizer_tensors` returned."""
+    state: dict[int, dict[str, Tensor]] = defaultdict(dict)
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state[int(index)][name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -1,0 +1,307 @@
+"""What is known of a data set before it is loaded: its size, its splits and its files.
+
+The Snakefile asks here in every job, so nothing imports torch, torchvision or pandas, and the
+images of an ``.npz`` file stay unread: the headers of its arrays say enough.
+
+An ``.npz`` data set holds uint8 arrays in one of two layouts; arrays of other names are ignored.
+
+- ``images`` [N, H, W] and perhaps ``labels`` [N]: split by the shares ``dataset.validation`` and
+  ``dataset.test``, at random with ``dataset.seed``.
+- ``train``, ``test`` and perhaps ``validation``, each [N, H, W], and perhaps ``test_labels`` [N].
+  Without ``validation``, the share ``dataset.validation`` of ``train`` becomes that split, at
+  random with ``dataset.seed``; ``dataset.test`` has no effect.
+
+Where no value exceeds 1 the images are taken as already binary (2 grey levels): binarising leaves
+them as they are, and ``dataset.binarisation: none`` is refused. Otherwise they have 256 grey
+levels.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from flowdepth.base.errors import UserError
+from flowdepth.model.sizes import SIDE
+from flowdepth.settings.datasets import KNOWN, Sizes
+from flowdepth.settings.study import Dataset, Study
+
+SPLITS = ("train", "validation", "test")
+IDX_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+IDX_FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+AMAT_FILES = {
+    "train": "binarized_mnist_train.amat",
+    "validation": "binarized_mnist_valid.amat",
+    "test": "binarized_mnist_test.amat",
+}
+NPZ_EXPECTED = "the array images [N, H, W], or train and test [N, H, W]"
+
+
+class Header(NamedTuple):
+    """Shape, type and CRC-32 of an array in an ``.npz`` file."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    crc: int
+
+
+def file_candidates(dataset: Dataset) -> tuple[tuple[Path, ...], ...]:
+    """Return, for each file the data set needs, the places where it may lie, the best first.
+
+    Archives come before unpacked files, because their published checksums are known.
+    """
+    root = Path(dataset.root)
+    if dataset.name in IDX_FOLDERS:
+        raw = root / IDX_FOLDERS[dataset.name] / "raw"
+        return tuple((raw / f"{name}.gz", raw / name) for name in IDX_FILES)
+    if dataset.name == "binarized_mnist":
+        folders = (root, root / "binarized_mnist")
+        return tuple(
+            tuple(folder / f"{name}{end}" for folder in folders for end in ("", ".gz"))
+            for name in AMAT_FILES.values()
+        )
+    return ((root,),) if dataset.name == "npz" else ()
+
+
+def required_files(dataset: Dataset) -> tuple[Path, ...]:
+    """Return the files the data set needs: each where it lies, or else where it belongs."""
+    return tuple(
+        next((path for path in places if _is(Path.is_file, path)), places[0])
+        for places in file_candidates(dataset)
+    )
+
+
+def missing_files(dataset: Dataset) -> tuple[Path, ...]:
+    """Return the needed files that lie in none of their places."""
+    return tuple(path for path in required_files(dataset) if not _is(Path.is_file, path))
+
+
+def _is(kind: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return kind(path)
+    except OSError:  # a name too long, a folder that may not be entered
+        return False
+
+
+def share_of(images: int, share: float) -> int:
+    """Return how many of ``images`` make up ``share``, rounded to the nearest."""
+    return round(images * share)
+
+
+def split_sizes(dataset: Dataset) -> Sizes:
+    """Return the sizes of the splits as configured.
+
+    Raises
+    ------
+    UserError
+        If the data set is an ``.npz`` file that is missing or not as expected.
+    """
+    if dataset.name == "npz":
+        return _npz_sizes(npz_headers(Path(dataset.root)), dataset)
+    facts = KNOWN[dataset.name]
+    return facts.split or sizes_by_share(facts.images, dataset)
+
+
+def training_images(dataset: Dataset) -> int:
+    """Return the size of the training split as configured; raises as `split_sizes` does."""
+    return split_sizes(dataset).train
+
+
+def shape(dataset: Dataset) -> tuple[int, int]:
+    """Return height and width of an image in pixels; raises as `split_sizes` does."""
+    if dataset.name == "npz":
+        headers = npz_headers(Path(dataset.root))
+        _, height, width = headers["images" if "images" in headers else "train"].shape
+        return height, width
+    facts = KNOWN[dataset.name]
+    return facts.height, facts.width
+
+
+def pixels(dataset: Dataset) -> int:
+    """Return the number of pixels of an image; raises as `split_sizes` does."""
+    return math.prod(shape(dataset))
+
+
+def sizes_by_share(images: int, dataset: Dataset) -> Sizes:
+    """Return the sizes of the splits of ``images`` images that come without a split."""
+    validation, test = share_of(images, dataset.validation), share_of(images, dataset.test)
+    return Sizes(images - validation - test, validation, test)
+
+
+def _npz_sizes(headers: dict[str, Header], dataset: Dataset) -> Sizes:
+    counts = {name: header.shape[0] for name, header in headers.items()}
+    if "images" in counts:
+        return sizes_by_share(counts["images"], dataset)
+    if "validation" in counts:
+        return Sizes(counts["train"], counts["validation"], counts["test"])
+    validation = share_of(counts["train"], dataset.validation)
+    return Sizes(counts["train"] - validation, validation, counts["test"])
+
+
+def npz_headers(path: Path) -> dict[str, Header]:
+    """Return shape and type of the arrays that make up an ``.npz`` data set, without their data.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no ``.npz`` file, or its arrays are not as expected.
+    """
+    if not _is(Path.is_file, path):
+        found = "the folder" if _is(Path.is_dir, path) else "no file"
+        raise UserError(f"dataset.root: found {found} {path}, expected an .npz file; correct it")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            headers = {name.removesuffix(".npy"): _header(archive, name) for name in names}
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, RuntimeError) as error:
+        raise UserError(
+            f"{path}: found no readable .npz file ({error}); copy it again or "
+            "write it with numpy.savez"
+        ) from error
+    used = _used_arrays(path, headers)
+    _check_images(path, used)
+    _check_labels(path, used)
+    return used
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> Header:
+    from numpy.lib import format as npy
+
+    facts = archive.getinfo(name)
+    with archive.open(facts) as handle:
+        version = npy.read_magic(handle)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(handle)
+        promised = handle.tell() + math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and facts.file_size != promised:
+        raise ValueError(f"{name} has {facts.file_size} bytes, its header promises {promised}")
+    return Header(shape, dtype.name, facts.CRC)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return ``array@CRC-32`` of each array of the user's own images; nothing for published ones.
+
+    Those are the same wherever their files lie. Raises as `npz_headers` does.
+    """
+    if dataset.name != "npz":
+        return ""
+    headers = npz_headers(Path(dataset.root))
+    return " ".join(f"{name}@{header.crc:08x}" for name, header in headers.items())
+
+
+def _used_arrays(path: Path, headers: dict[str, Header]) -> dict[str, Header]:
+    pool, given = "images" in headers, {"train", "test"} <= headers.keys()
+    found = f"{path}: found the arrays {', '.join(sorted(headers)) or '(none)'}"
+    if pool and "train" in headers:
+        raise UserError(f"{found}; expected {NPZ_EXPECTED}, not both; leave one out")
+    if not pool and not given:
+        raise UserError(f"{found}; expected {NPZ_EXPECTED}; add what is missing")
+    names = ("images", "labels") if pool else (*SPLITS, "test_labels")
+    return {name: headers[name] for name in names if name in headers}
+
+
+def _check_images(path: Path, headers: dict[str, Header]) -> None:
+    first = next(iter(headers))
+    for name in headers.keys() - {"labels", "test_labels"}:
+        shape, dtype, _ = headers[name]
+        if dtype != "uint8" or len(shape) != 3 or 0 in shape:
+            raise UserError(
+                f"{path}: array {name} is {dtype} {list(shape)}, expected uint8 [N, H, W] with no "
+                "side of length 0; convert it (values from 0 to 255) and write the file again"
+            )
+        if shape[1:] != headers[first].shape[1:]:
+            raise UserError(
+                f"{path}: images of array {name} are {list(shape[1:])}, those of {first} "
+                f"{list(headers[first].shape[1:])}, expected one size; crop or pad them"
+            )
+
+
+def _check_labels(path: Path, headers: dict[str, Header]) -> None:
+    for name, images in (("labels", "images"), ("test_labels", "test")):
+        if name not in headers:
+            continue
+        (shape, dtype, _), expected = headers[name], headers[images].shape[:1]
+        if shape != expected or not dtype.startswith(("int", "uint")):
+            raise UserError(
+                f"{path}: array {name} is {dtype} {list(shape)}, expected integers "
+                f"{list(expected)}, one per image of {images}; correct it or leave it out"
+            )
+
+
+def check(study: Study) -> None:
+    """Stop at what the configuration asks of the data set and cannot get.
+
+    A published data set whose files are not there yet passes: preparing will fetch them.
+
+    Raises
+    ------
+    UserError
+        Naming everything that is wrong.
+    """
+    problems = list(_problems(study.dataset, study.training.batch_size))
+    _raise(problems or list(_network_problems(study)))
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Stop at settings of the data set alone that cannot be met; raises as `check` does."""
+    _raise(list(_problems(dataset, batch_size=0)))
+
+
+def _raise(problems: list[str]) -> None:
+    if len(problems) == 1:
+        raise UserError(problems[0])
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise UserError(f"The data set has {len(problems)} mistakes:\n{lines}")
+
+
+def _problems(dataset: Dataset, batch_size: int) -> Iterator[str]:
+    if dataset.name == "binarized_mnist" and dataset.binarisation != "static":
+        yield (
+            f"dataset.binarisation: found {dataset.binarisation}, expected static, because "
+            "binarized_mnist is published binary; set it to static, or dataset.name to mnist"
+        )
+    try:
+        sizes = split_sizes(dataset)
+    except UserError as error:
+        yield str(error)
+        return
+    yield from _size_problems(dataset, sizes, batch_size)
+
+
+def _network_problems(study: Study) -> Iterator[str]:
+    found = shape(study.dataset)
+    if study.model.network == "gated_conv" and found != (SIDE, SIDE):
+        yield (
+            f"model.network: found gated_conv, which takes images of {SIDE}x{SIDE} pixels, but "
+            f"those of dataset.name {study.dataset.name} have {found[0]}x{found[1]}; set "
+            "model.network to dense or take other images"
+        )
+
+
+def _size_problems(dataset: Dataset, sizes: Sizes, batch_size: int) -> Iterator[str]:
+    for split in ("validation", "test"):
+        if not getattr(sizes, split):
+            yield (
+                f"dataset.{split}: found {getattr(dataset, split):g}, which leaves the {split} "
+                f"split empty ({sum(sizes)} images in all); raise this share"
+            )
+    if sizes.train < 1:
+        yield (
+            f"dataset.validation, dataset.test: found {dataset.validation:g} and "
+            f"{dataset.test:g}, which leave no training image of {sum(sizes)}; lower a share"
+        )
+    elif batch_size > sizes.train:
+        yield (
+            f"training.batch_size: found {batch_size}, but the training split of dataset.name "
+            f"{dataset.name} has {sizes.train} images; set it to {sizes.train} or less"
+        )

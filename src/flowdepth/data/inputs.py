@@ -1,0 +1,36 @@
+"""What the model sees of the prepared images: binary pixels as they are, grey ones dequantised."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from flowdepth.compute.streams import generator
+from flowdepth.data.prepared import Images, dequantise, redraw
+
+
+def observed(images: Images, split: str, dtype: torch.dtype) -> Tensor:
+    """Return a split as the model sees it, the same for every seed: [N, P] in ``dtype``.
+
+    Grey pixels are dequantised once, from the data set's seed.
+    """
+    pixels: Tensor = getattr(images, split)
+    if images.levels == 2:
+        return pixels.to(dtype)
+    noise = generator(images.seed, "dequantise", split, device=pixels.device)
+    return dequantise(pixels, images.levels, noise, dtype)
+
+
+def epoch_images(images: Images, seeds: tuple[int, ...], epoch: int, dtype: torch.dtype) -> Tensor:
+    """Return the training images of one epoch.
+
+    Binary images are the same for every seed and epoch, uint8 [N, P]. Grey ones are redrawn
+    every epoch for each seed, [R, N, P]: binarised (uint8) or dequantised (``dtype``).
+    """
+    pixels, levels = images.train, images.train_levels
+    if levels == 2:
+        return pixels
+    streams = [generator(seed, "images", epoch, device=pixels.device) for seed in seeds]
+    if images.levels == 2:
+        return torch.stack([redraw(pixels, levels, stream) for stream in streams])
+    return torch.stack([dequantise(pixels, levels, stream, dtype) for stream in streams])

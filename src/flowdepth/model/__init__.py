@@ -1,0 +1,1 @@
+"""Encoder, flow and decoder; the importance weight made of them."""

@@ -1,0 +1,237 @@
+"""Where the jobs of a study stand: Snakemake's own judgement, and what running ones last said.
+
+What is done, missing or stale is asked of Snakemake, which decides on it when it runs the study.
+Whether a job without results runs, failed or was stopped is read from its log: the first line
+names its process, the last one how far it is or what went wrong.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from flowdepth.base.errors import UserError
+from flowdepth.base.machine import lives
+
+State = Literal["done", "running", "failed", "stopped", "waiting", "stale"]
+STATES: tuple[State, ...] = get_args(State)
+# In the order of the data; other rules come last.
+STAGES = ("prepare", "train", "evaluate", "exact", "gaps")
+STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report", "paper")
+# A process of another machine counts as gone when its log is silent for so many of its intervals
+# between lines, and for so many seconds at least.
+_SILENT_INTERVALS, _SILENT_SECONDS = 5, 120
+
+_PACK = re.compile(r"/K(\d+)/seeds([^/]+)/")
+_OPENING = re.compile(r"process (\d+) on (\S+) since (\S+)")
+_CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
+_REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> >\(tee (.*?)\); ", re.MULTILINE)
+# Parameters of rules that are stamps: names of modules or arrays, each with a hash.
+_STAMPS = re.compile(r"'(?:[\w.]+@\w+ ?)+'")
+_STAMP = re.compile(r"([\w.]+)@\w+")
+_CHANGES = {
+    "Code has changed": "code (a rule)",
+    "Set of input files has changed": "depths or seeds",
+    "Updated input files": "newer input",
+    "Missing output files": "missing files",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the study.
+
+    Attributes
+    ----------
+    rule
+        The stage.
+    depth, pack
+        Of a trained pack, and None for a stage of the whole study.
+    log
+        Where the job writes or will write.
+    state, detail
+        How it stands, and the last line of a running job, why one failed or is stale.
+    """
+
+    rule: str
+    depth: int | None
+    pack: str | None
+    log: Path
+    state: State
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What Snakemake's summary says of one job's outputs."""
+
+    rule: str
+    depth: int | None
+    pack: str | None
+    log: Path
+    outputs: tuple[Path, ...]
+    missing: bool
+    pending: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Snakemake answered when it was asked at the time ``asked``, in seconds.
+
+    Attributes
+    ----------
+    rows
+        The jobs in the order of the data.
+    reasons
+        Why a job is to run, by its log.
+    """
+
+    rows: tuple[Row, ...]
+    reasons: dict[Path, str]
+    asked: float
+
+    def jobs(self) -> list[Job]:
+        """Return how the jobs stand now, from the files alone: Snakemake is not asked again."""
+        rows = (row if not row.pending else look(row, self.asked) for row in self.rows)
+        return [judge(row, self.reasons.get(row.log, ""), time.time()) for row in rows]
+
+
+def read_plan(options: Sequence[str]) -> Plan:
+    """Return the plan of the study that ``snakemake`` with these options makes.
+
+    Raises
+    ------
+    UserError
+        If Snakemake refuses the study, with what it says.
+    """
+    asked = time.time()
+    processes = [_ask(options, *words) for words in (["--summary"], ["-n", "--printshellcmds"])]
+    summary, plan = (_answer(process) for process in processes)
+    rows = sorted(summary_rows(summary), key=lambda row: (_place(row.rule), row.depth or 0))
+    reasons = {Path(log): reason for reason, log in _REASON.findall(plan)}
+    return Plan(tuple(rows), reasons, asked)
+
+
+def look(row: Row, asked: float) -> Row:
+    """Return a row as its outputs are now: made since ``asked``, they need not be made again."""
+    try:
+        newest = max(path.stat().st_mtime for path in row.outputs)
+    except OSError:
+        return replace(row, missing=True)
+    return replace(row, missing=False, pending=newest < asked)
+
+
+def _place(rule: str) -> int:
+    return STAGES.index(rule) if rule in STAGES else len(STAGES)
+
+
+def _ask(options: Sequence[str], *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "snakemake", *options, *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def _answer(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate()
+    if process.returncode:
+        raise UserError(f"snakemake cannot plan this study:\n{said.strip()}")
+    return said
+
+
+def summary_rows(summary: str) -> Iterator[Row]:
+    """Yield a row per job from the table, a line per output, of ``snakemake --summary``."""
+    lines = [line.split("\t") for line in summary.splitlines() if line.count("\t") == 5]
+    outputs: dict[tuple[str, Path], list[list[str]]] = {}
+    for line in lines[1:]:
+        outputs.setdefault((line[2], _log(line[0], line[2])), []).append(line)
+    for (rule, log), of_job in outputs.items():
+        pack = _PACK.search(of_job[0][0])
+        yield Row(
+            rule=rule,
+            depth=int(pack[1]) if pack else None,
+            pack=pack[2] if pack else None,
+            log=log,
+            outputs=tuple(Path(line[0]) for line in of_job),
+            missing=any(line[4] == "missing" for line in of_job),
+            pending=any(line[5] == "update pending" for line in of_job),
+        )
+
+
+def _log(output: str, rule: str) -> Path:
+    """Return where the rule that makes ``output`` writes its log."""
+    logs = Path(*Path(output).parts[:2], "logs")
+    pack = _PACK.search(output)
+    return logs / rule / f"K{pack[1]}_seeds{pack[2]}.log" if pack else logs / f"{rule}.log"
+
+
+def judge(row: Row, reason: str, now: float) -> Job:
+    """Return how a job stands at the time ``now``, with Snakemake's reason to run it, if any."""
+    state, detail = _state(row, reason, now)
+    return Job(row.rule, row.depth, row.pack, row.log, state, detail)
+
+
+def _state(row: Row, reason: str, now: float) -> tuple[State, str]:
+    if not row.pending:
+        return "done", ""
+    lines = _lines(row.log)
+    if lines is not None and _runs(row.log, lines, now):
+        return "running", lines[-1] if lines[1:] else "starts"
+    if not row.missing:
+        return "stale", why(reason)
+    if lines is None:
+        return "waiting", ""
+    causes = [line for line in lines[-1:] if _CAUSE.match(line)]
+    return ("failed", causes[0]) if causes else ("stopped", lines[-1] if lines else "")
+
+
+def _lines(log: Path) -> list[str] | None:
+    """Return the lines of a log that are not blank; None where there is no log."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _runs(log: Path, lines: list[str], now: float) -> bool:
+    """Say whether the process that opened the log still lives."""
+    opening = _OPENING.fullmatch(lines[0]) if lines else None
+    written = log.stat().st_mtime
+    if opening is None:
+        return not lines and now - written < _SILENT_SECONDS
+    pid, host, since = opening.groups()
+    if host == platform.node():
+        return lives(int(pid))
+    interval = (written - datetime.fromisoformat(since).timestamp()) / len(lines)
+    return now - written < max(_SILENT_SECONDS, _SILENT_INTERVALS * interval)
+
+
+def why(reason: str) -> str:
+    """Return Snakemake's reason to make results again in the words of a study."""
+    # Between its parts Snakemake writes what a setting may hold as well.
+    parts = re.split(rf"; (?={'|'.join(_CHANGES)}|Params have changed|Input files)", reason)
+    found = [words for part in parts for start, words in _CHANGES.items() if part.startswith(start)]
+    changed = [_parameters(part) for part in parts if part.startswith("Params have changed")]
+    return ", ".join(changed + found) or "an earlier stage runs first"
+
+
+def _parameters(reason: str) -> str:
+    """Return which stamps differ by name, and whether anything but stamps does."""
+    before, _, now = reason.partition(": before:")[2].partition(" now:")
+    old, new = (
+        {stamp[0]: stamp[1] for text in _STAMPS.findall(side) for stamp in _STAMP.finditer(text)}
+        for side in (before, now)
+    )
+    names = {(old | new)[stamp] for stamp in old.keys() ^ new.keys()}
+    code = sorted(name.removeprefix("flowdepth.") for name in names if "." in name)
+    data = sorted(name for name in names if "." not in name)
+    rest = _STAMPS.sub("", f"{before}{now}").replace("<nothing exclusive>", "").strip(" ,")
+    kinds = {f"code ({', '.join(code)})": code, f"data ({', '.join(data)})": data, "settings": rest}
+    return ", ".join(kind for kind, there in kinds.items() if there)

@@ -1,0 +1,138 @@
+"""A study while it runs, in a live table: python -m flowdepth.monitor.watch [options of snakemake].
+
+The options say which study, as they do for snakemake itself: --configfile, --config, --profile.
+Snakemake is asked once, at the start; from then on the logs and results are looked at every
+second. The view ends when all is done, or by Ctrl-C, which leaves the study alone. Without a
+terminal it is printed once.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from flowdepth.base.errors import UserError
+from flowdepth.monitor.jobs import Job, Plan, State, read_plan
+from flowdepth.monitor.status import counts, notes, progress
+
+SECONDS = 1.0
+STYLES: dict[State, str] = {
+    "done": "green",
+    "running": "bold cyan",
+    "failed": "bold red",
+    "stopped": "yellow",
+    "waiting": "dim",
+    "stale": "magenta",
+}
+_AT_REST = ("done", "waiting")
+_EPOCH = re.compile(r"^epoch \d+ .*validation (\S+) nats.* ([\d,]+) images/s", re.MULTILINE)
+
+
+def view(jobs: Sequence[Job], width: int, height: int) -> Group:
+    """Return the counts, a row per depth and pack, the later stages, and what went wrong.
+
+    Where not all packs fit, those that wait or are done make room.
+    """
+    wrong = notes([job for job in jobs if job.state in ("failed", "stopped")], width)
+    packs = _packs(jobs)
+    # The lines beside the packs: the counts, the table's head and end, the other stages, blanks.
+    shown = _that_fit(packs, height - len(wrong) - 8)
+    parts = [Text(counts(jobs)), _table(shown), Text(_left_out(len(packs) - len(shown)))]
+    return Group(*parts, _stages(jobs), Text("\n".join(wrong)))
+
+
+def _packs(jobs: Sequence[Job]) -> list[list[Job]]:
+    packs: dict[tuple[int | None, str], list[Job]] = {}
+    for job in jobs:
+        if job.pack is not None:
+            packs.setdefault((job.depth, job.pack), []).append(job)
+    return list(packs.values())
+
+
+def _that_fit(packs: list[list[Job]], room: int) -> list[list[Job]]:
+    order = sorted(packs, key=lambda pack: all(job.state in _AT_REST for job in pack))
+    chosen = order[: max(room, 1)]
+    return [pack for pack in packs if pack in chosen]
+
+
+def _left_out(number: int) -> str:
+    return f"and {number} more" if number else ""
+
+
+def _table(packs: Sequence[Sequence[Job]]) -> Table:
+    rules = list(dict.fromkeys(job.rule for pack in packs for job in pack))
+    table = Table(box=None, header_style="bold")
+    for name in ("K", "seeds", *rules):
+        table.add_column(name, no_wrap=True)
+    for name in ("progress", "validation ELBO", "images/s", "left"):
+        table.add_column(name, no_wrap=True, justify="right")
+    for pack in packs:
+        states = {job.rule: Text(job.state, STYLES[job.state]) for job in pack}
+        cells = [states.get(rule, "") for rule in rules]
+        table.add_row(str(pack[0].depth), pack[0].pack, *cells, *_numbers(pack))
+    return table
+
+
+def _numbers(pack: Sequence[Job]) -> tuple[str, str, str, str]:
+    """Return what is done, the last validation ELBO in nats, the rate and the time left."""
+    line = next((job.detail for job in pack if job.state == "running"), "")
+    done, left = progress(line)
+    training = next(job for job in pack if job.rule == "train")
+    epochs = _EPOCH.findall(_text(training.log)) if training.state in ("running", "done") else []
+    validation, rate = epochs[-1] if epochs else ("", "")
+    return done, validation, rate if training.state == "running" else "", left
+
+
+def _text(log: Path) -> str:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _stages(jobs: Sequence[Job]) -> Text:
+    whole = [job for job in jobs if job.pack is None]
+    titles = [Text.assemble(f"{job.rule} ", (job.state, STYLES[job.state])) for job in whole]
+    return Text("  ").join(titles)
+
+
+def follow(plan: Plan, console: Console) -> None:
+    """Show the study until all is done."""
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            jobs = plan.jobs()
+            live.update(view(jobs, console.width, console.height), refresh=True)
+            if all(job.state == "done" for job in jobs):
+                return
+            time.sleep(SECONDS)
+
+
+def main() -> None:
+    """Show the study that the options name."""
+    options = sys.argv[1:]
+    if {"-h", "--help"} & set(options):
+        print(__doc__, end="")
+        return
+    console = Console(highlight=False)
+    try:
+        plan = read_plan(options)
+        if console.is_terminal:
+            follow(plan, console)
+        else:
+            console.print(view(plan.jobs(), console.width, sys.maxsize))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

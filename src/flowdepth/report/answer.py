@@ -1,0 +1,195 @@
+"""The study's answer in words, made from its tables and claiming no more than they show."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pandas as pd
+
+from flowdepth.analysis.comparisons import NEIGHBOUR, TREND, VANILLA
+from flowdepth.analysis.statistics import Interval, decimals, paired_difference
+from flowdepth.estimation.pareto import K_HAT_LIMIT, WARNING_SHARE
+from flowdepth.report.typesetting import p_value, signed
+
+# A difference is shown where the p-value, after Holm's correction, is below it.
+LEVEL = 0.05
+_INTERVAL = "95 % interval"
+
+
+def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
+    """Return one sentence: the depth of lowest mean NLL and its paired difference from K = 0."""
+    done = summary[summary["seeds"] > 0]
+    if done.empty:
+        return "No training finished, so there is no answer."
+    best = done.loc[done["nll_mean"].idxmin()]
+    vanilla, places = _made(comparisons, VANILLA), _places(comparisons)
+    return f"{_lead(done, best)}{_comparison(done, best, vanilla, places)}."
+
+
+def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """Return what a reader must know beside the answer, a sentence each."""
+    found = [
+        *_against_vanilla(_made(comparisons, VANILLA)),
+        *_steps(_made(comparisons, NEIGHBOUR)),
+        *_slope(_made(comparisons, TREND), _places(comparisons)),
+    ]
+    if comparisons["p"].notna().any():
+        found.append(
+            "A difference is shown where the p-value of the paired t-test over seeds is below "
+            f"{LEVEL}, after Holm's correction for the number of comparisons of its kind; the "
+            "intervals are not corrected."
+        )
+    if summary["seeds"].max() == 1:
+        found.append(
+            "With one seed there is no interval and no p-value: how much chance in training "
+            "changes a result shows only between seeds."
+        )
+    return found + _failures(summary)
+
+
+def warning(summary: pd.DataFrame) -> str:
+    """Return what is wrong with the estimates of which depths, or nothing."""
+    doubtful = summary[summary["k_hat_share_mean"] > WARNING_SHARE]
+    shares = [
+        f"K = {row.depth} ({100 * row.k_hat_share_mean:.1f} %)" for row in doubtful.itertuples()
+    ]
+    if not shares:
+        return ""
+    return (
+        f"More than {100 * WARNING_SHARE:.0f} % of the test images have importance weights whose "
+        f"Pareto shape is above {K_HAT_LIMIT} at {_list(shares)}. For such images a few weights "
+        "decide the estimate, its Monte-Carlo error cannot be trusted, and the NLL given is likely "
+        "too high. Raise evaluate.samples, and read differences of these depths, marked †, with "
+        "care: if the share stays, the encoder's posterior is too narrow for these images."
+    )
+
+
+def may_be_best(metrics: pd.DataFrame) -> list[int]:
+    """Return the depths among which the best is, with 95 % confidence; none where that is all.
+
+    A depth is left out where its NLL is shown to be higher than another's: the p-value of the
+    t-test paired by seed, times the number of other depths, is below `LEVEL`. The best depth itself
+    is compared with that many, so that the chance of losing it stays below `LEVEL` although nobody
+    knows which it is (the confidence set of multiple comparisons with the best, Hsu 1984).
+    """
+    nll = metrics.pivot(index="seed", columns="depth", values="nll").dropna(axis=1, how="all")
+    others = len(nll.columns) - 1
+    beaten = {
+        depth
+        for depth, other in permutations(nll.columns, 2)
+        if (found := _paired(nll, depth, other)).mean > 0 and found.p * others < LEVEL
+    }
+    return [depth for depth in nll.columns if depth not in beaten] if beaten else []
+
+
+def _paired(nll: pd.DataFrame, depth: int, other: int) -> Interval:
+    return paired_difference(nll[depth].dropna().to_dict(), nll[other].dropna().to_dict())
+
+
+def _made(comparisons: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the comparisons of a kind that have a seed to rest on."""
+    return comparisons[(comparisons["kind"] == kind) & (comparisons["seeds"] > 0)]
+
+
+def _places(comparisons: pd.DataFrame) -> int:
+    """Return the decimals of differences, those of the table of comparisons."""
+    return decimals((comparisons["high"] - comparisons["low"]) / 2)
+
+
+def _lead(done: pd.DataFrame, best: pd.Series) -> str:
+    name = f"K = {best['depth']:.0f}" + (", the vanilla VAE," if best["depth"] == 0 else "")
+    places = decimals((done["nll_high"] - done["nll_low"]) / 2)
+    seeds = "one seed" if best["seeds"] == 1 else f"{best['seeds']:.0f} seeds"
+    claim = "is the only depth with a result: mean" if len(done) == 1 else "has the lowest mean"
+    return f"{name} {claim} test NLL, {best['nll_mean']:.{places}f} nats over {seeds}"
+
+
+def _comparison(done: pd.DataFrame, best: pd.Series, vanilla: pd.DataFrame, places: int) -> str:
+    """Return what follows the lead: the paired difference, or why there is none."""
+    if vanilla.empty:
+        return _no_comparison(done)
+    difference = _difference(vanilla, best["depth"], places)
+    tests = int(vanilla["p_holm"].notna().sum())
+    if not tests:
+        return "; ".join(["", *difference, "with one seed no interval can be given"])
+    if not (vanilla["p_holm"] < LEVEL).any():
+        none = f"no depth's p-value, corrected for {_count(tests)}, is below {LEVEL}"
+        return f", with no difference shown at this size: {', and '.join([*difference, none])}"
+    return "; ".join(["", *difference])
+
+
+def _no_comparison(done: pd.DataFrame) -> str:
+    missing = "" if (done["depth"] == 0).any() else "; without K = 0 there is nothing to compare"
+    single = "; with one seed no interval can be given" if done["seeds"].max() == 1 else ""
+    return f"{missing}{single}"
+
+
+def _difference(vanilla: pd.DataFrame, depth: int, places: int) -> list[str]:
+    """Return the clause on the depth's difference from K = 0; none for K = 0 itself."""
+    rows = vanilla[vanilla["depth"] == depth]
+    if rows.empty:
+        return []
+    row = rows.iloc[0]
+    test = _p("; ", row["p_holm"], f", corrected for {_count(vanilla['p'].notna().sum())}")
+    change = _with_interval(row, places, test)
+    return [f"its difference from K = 0, paired by seed, is {change}"]
+
+
+def _with_interval(row: pd.Series, places: int, more: str = "") -> str:
+    mean, low, high = signed(row[["mean", "low", "high"]], places)
+    return f"{mean} nats" + (f" ({_INTERVAL} {low} to {high}{more})" if low else "")
+
+
+def _p(before: str, p: float, after: str = "") -> str:
+    text = p_value(p)
+    return f"{before}p {text if text.startswith('<') else f'= {text}'}{after}" if text else ""
+
+
+def _count(tests: int) -> str:
+    return "1 comparison" if tests == 1 else f"{tests} comparisons"
+
+
+def _against_vanilla(rows: pd.DataFrame) -> list[str]:
+    shown = rows[rows["p_holm"] < LEVEL]
+    return [
+        f"Shown to be {side} K = 0: K = {_list(depths.map(str).tolist())}."
+        for side, depths in (
+            ("below", shown.loc[shown["mean"] < 0, "depth"]),
+            ("above", shown.loc[shown["mean"] > 0, "depth"]),
+        )
+        if len(depths)
+    ]
+
+
+def _steps(rows: pd.DataFrame) -> list[str]:
+    """Return the sentence on neighbouring depths, where it says more than the one above."""
+    if len(rows) < 2 or rows["p_holm"].isna().all():
+        return []
+    shown = [
+        f"from {row.reference} to {row.depth} ({'lower' if row.mean < 0 else 'higher'})"
+        for row in rows[rows["p_holm"] < LEVEL].itertuples()
+    ]
+    if not shown:
+        return ["No step between neighbouring depths is shown to change the NLL."]
+    return [f"Steps between neighbouring depths shown to change the NLL: {_list(shown)}."]
+
+
+def _slope(rows: pd.DataFrame, places: int) -> list[str]:
+    return [
+        f"On average each doubling of K from {row['reference']} to {row['depth']} changes the NLL "
+        f"by {_with_interval(row, places)}."
+        for _, row in rows.iterrows()
+    ]
+
+
+def _failures(summary: pd.DataFrame) -> list[str]:
+    failed = int(summary["failed"].sum())
+    total = failed + int(summary["seeds"].sum())
+    verb = "is" if failed == 1 else "are"
+    text = f"{failed} of {total} trainings failed and {verb} left out of every mean."
+    return [text] if failed else []
+
+
+def _list(words: list[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,1 @@
+"""Figures, a family a module."""

@@ -1,0 +1,73 @@
+"""Pages by themselves: figures, tables and equations inside one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from latex2mathml.converter import convert
+from markupsafe import Markup
+
+from flowdepth.analysis.readers import read_table
+from flowdepth.base.errors import UserError
+from flowdepth.report import captions
+
+
+def render(template: str, **content: object) -> str:
+    """Return the page that ``template`` makes of ``content``; text in it is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("flowdepth.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= {"bind": _bind, "equation": _equation}
+    return environment.get_template(template).render(**content)
+
+
+def _bind(text: str) -> str:
+    """Return ``text`` with spaces that do not break inside "95 %" and "K = 0"."""
+    return re.sub(r"(?<==) |(?<![,;]) (?=[=%\d])", "\u00a0", text)
+
+
+def _equation(latex: str) -> Markup:
+    """Return LaTeX as MathML on a line of its own, which scrolls where it is too long."""
+    mathml = convert(" ".join(latex.split()), display="block")
+    return Markup(f'<div class="equation" tabindex="0">{mathml}</div>')  # noqa: S704
+
+
+def figure(folder: Path, name: str) -> dict[str, Any]:
+    """Return source, caption and alternative text of a figure.
+
+    Raises
+    ------
+    UserError
+        If its file is missing.
+    """
+    pixels = name in captions.PIXELS
+    kind, mime = ("png", "image/png") if pixels else ("svg", "image/svg+xml")
+    path = folder / f"{name}.{kind}"
+    try:
+        data = base64.b64encode(path.read_bytes()).decode()
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run snakemake to draw it") from None
+    return {
+        "source": f"data:{mime};base64,{data}",
+        "is_pixels": pixels,
+        "alternative": captions.ALTERNATIVES[name],
+        "caption": captions.CAPTIONS[name],
+    }
+
+
+def text_table(path: Path) -> list[list[str]]:
+    """Return the header and the rows of a CSV file, every cell as it is written."""
+    return rows(read_table(path, (), text=True))
+
+
+def rows(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the header and the rows of a table of text."""
+    return [list(frame), *frame.to_numpy().tolist()]

@@ -1,0 +1,214 @@
+"""The figures' one visual language: type, colours, the axis of depths, and how files are saved.
+
+The same data gives the same bytes: no dates, no random identifiers, no fonts of the machine.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
+
+from flowdepth.base.files import write_bytes
+
+WIDTH = 5.0  # inches; type of 9 pt stays readable when printed one column (3.3 inches) wide
+HEIGHT = 3.2
+INK = "#222222"
+GREY = "#7a7a7a"  # K = 0 and everything drawn for comparison
+ACCENT = "#1f5f8b"
+CONTRAST = "#b0662a"  # the one quantity shown beside the NLL
+DASHED = (0, (4, 3))  # K = 0 where it is a line
+FORMATS = ("svg", "pdf", "png")
+COLUMN = 3.25  # inches, of a two-column paper
+
+_RC = {
+    "figure.figsize": (WIDTH, HEIGHT),
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9a9a9a",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "ytick.left": False,
+    "lines.solid_capstyle": "round",
+    "savefig.dpi": 200,
+    "svg.hashsalt": "flowdepth",
+    "pdf.fonttype": 42,
+}
+# Times as matplotlib carries it, one size below a paper's text.
+_PAPER = {
+    "figure.figsize": (COLUMN, COLUMN * HEIGHT / WIDTH),
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+}
+# From the middle of a label's left edge, so that it never crosses the letters.
+_LEADER = {"arrowstyle": "-", "lw": 0.6, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 1}
+_METADATA: dict[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+def visual_language(paper: bool = False) -> AbstractContextManager[None]:
+    """Return the context in which every figure is drawn and saved: for the page, or for a paper."""
+    return mpl.rc_context(_RC | _PAPER if paper else _RC)
+
+
+def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:
+    """Return an empty figure that belongs to no window and leaves no room for clipping.
+
+    Width and height are inches on the page; in a paper both shrink with the width of a column.
+    """
+    scale = mpl.rcParams["figure.figsize"][0] / WIDTH
+    figure = Figure(figsize=(scale * width, scale * height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def beside_labels(labels: Sequence[str], aspect: float) -> Axes:
+    """Return axes of ``height / width = aspect`` that fill a new figure right of their labels.
+
+    Constrained layout would let the labels of axes of fixed aspect leave the figure.
+    """
+    margin = 0.04
+    left = 0.15 + 0.066 * max(map(len, labels))
+    width = WIDTH - left - margin
+    height = aspect * width + 2 * margin
+    figure = new_figure(height=height)
+    figure.set_layout_engine("none")
+    bottom = margin / height
+    return figure.add_axes((left / WIDTH, bottom, width / WIDTH, 1 - 2 * bottom))
+
+
+def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write ``name`` as SVG, PDF and PNG, each whole or not at all; return their paths.
+
+    Raises
+    ------
+    UserError
+        If the disk refuses a file.
+    """
+    paths = {kind: folder / f"{name}.{kind}" for kind in formats}
+    for kind, path in paths.items():
+        # In memory first: on a full disk the PDF would end in an error of its own.
+        content = io.BytesIO()
+        figure.savefig(content, format=kind, metadata=_METADATA[kind])
+        write_bytes(path, content.getvalue())
+    return [*paths.values()]
+
+
+def depth_colours(depths: Iterable[int]) -> dict[int, tuple[float, float, float]]:
+    """Return a colour a depth: neutral grey for K = 0, then light to dark as K grows."""
+    layered = sorted(set(depths) - {0})
+    palette = sns.color_palette("crest", as_cmap=True)(np.linspace(0.2, 1, max(len(layered), 1)))
+    colours = {k: tuple(rgba[:3]) for k, rgba in zip(layered, palette, strict=False)}
+    return {0: mpl.colors.to_rgb(GREY), **colours}
+
+
+def dashes(depth: int) -> str | tuple[int, tuple[int, int]]:
+    """Return the line style of a depth: K = 0 dashed, so that it is known without colours, too."""
+    return DASHED if depth == 0 else "solid"
+
+
+def depth_positions(depths: ArrayLike) -> NDArray[np.float64]:
+    """Return where depths [n] stand on the axis: log2(K) + 1, and 0 for K = 0."""
+    k = np.asarray(depths, dtype=np.float64)
+    return np.where(k > 0, np.log2(np.maximum(k, 1)) + 1, 0.0)
+
+
+def closest(positions: NDArray[np.float64]) -> float:
+    """Return the smallest distance between two positions; 1 where there is only one."""
+    return float(np.diff(np.sort(positions)).min()) if len(positions) > 1 else 1.0
+
+
+def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
+    """Set up the x axis of depths, every depth a tick, labelled where there is room."""
+    positions = depth_positions(depths)
+    margin = max(0.5 * closest(positions), 0.03 * float(np.ptp(positions)))
+    low, high = positions.min() - margin, positions.max() + margin
+    shown = _roomy(depths, gap=0.045 * (high - low))
+    axes.set_xticks(positions, [str(k) if k in shown else "" for k in depths])
+    axes.set_xlim(low, high)
+    axes.set_xlabel("flow layers K  (log scale; 0 = vanilla VAE)")
+
+
+def mark_failed(axes: Axes, depths: Iterable[int]) -> None:
+    """Write where depths without a result would stand that they failed."""
+    place = {"transform": axes.get_xaxis_transform(), "rotation": 90, "ha": "center"}
+    for depth in depths:
+        axes.text(float(depth_positions(depth)), 0.04, "failed", color=GREY, **place)
+
+
+def _roomy(depths: Sequence[int], gap: float) -> set[int]:
+    """Return the depths whose labels keep ``gap`` apart; 0 and the powers of two come first."""
+    shown: dict[int, float] = {}
+    for k in sorted(depths, key=lambda k: (k & (k - 1) != 0, k)):
+        position = float(depth_positions(k))
+        if all(abs(position - other) >= gap for other in shown.values()):
+            shown[k] = position
+    return set(shown)
+
+
+def spread(targets: ArrayLike, gap: float, low: float, high: float) -> NDArray[np.float64]:
+    """Return positions near ``targets`` [n], in their order, ``gap`` apart and within the limits.
+
+    The least-squares solution: subtracting ``i * gap`` from the i-th smallest turns the constraint
+    into monotony, which isotonic regression solves; clipping a monotone sequence keeps it so.
+    Where the limits are too tight for ``gap``, the gap shrinks.
+    """
+    wanted = np.asarray(targets, dtype=np.float64)
+    if wanted.size < 2:
+        return wanted.clip(low, high)
+    order = np.argsort(wanted, kind="stable")
+    steps = min(gap, (high - low) / (wanted.size - 1)) * np.arange(wanted.size)
+    free = isotonic_regression(wanted[order] - steps).x
+    placed = np.empty_like(wanted)
+    placed[order] = free.clip(low, high - steps[-1]) + steps
+    return placed
+
+
+def label_ends(axes: Axes, ends: dict[str, tuple[float, float, object]]) -> None:
+    """Write each text at the right edge, beside its line's end ``(x, y, colour)``."""
+    low, high = axes.get_ylim()
+    rows = axes.get_subplotspec().get_gridspec().nrows
+    points = axes.figure.get_figheight() * 72 * 0.8 / rows  # height of the axes, about
+    gap = (high - low) * mpl.rcParams["font.size"] * 1.15 / points
+    heights = spread([min(max(y, low), high) for _, y, _ in ends.values()], gap, low, high)
+    for (text, (x, y, colour)), height in zip(ends.items(), heights, strict=True):
+        axes.annotate(
+            text,
+            xy=(x, min(max(y, low), high)),
+            xytext=(1.05, height),
+            textcoords=axes.get_yaxis_transform(),
+            color=colour,
+            va="center",
+            arrowprops=_LEADER | {"color": colour},
+            annotation_clip=False,
+        )

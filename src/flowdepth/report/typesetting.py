@@ -1,0 +1,141 @@
+"""Numbers as text, and tables of text as Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from flowdepth.analysis.statistics import decimals
+from flowdepth.base.files import write_text
+
+PLUS_MINUS = "{mean} ± {half}"
+BRACKET = "{mean} [{low}, {high}]"
+NO_INTERVAL = "{mean} (one seed: no interval)"
+
+
+def intervals(frame: pd.DataFrame, prefix: str, form: str, sign: str = "") -> list[str]:
+    """Return the columns ``<prefix>mean``, ``low`` and ``high`` as text with equal decimals."""
+    parts = frame[[f"{prefix}{part}" for part in ("mean", "low", "high")]]
+    places = decimals((parts[f"{prefix}high"] - parts[f"{prefix}low"]) / 2)
+    # z: a rounded -0.00 is written 0.00
+    return [_interval(*row, form, f"{sign}z.{places}f") for row in parts.itertuples(index=False)]
+
+
+def _interval(mean: float, low: float, high: float, form: str, digits: str) -> str:
+    if math.isnan(mean):
+        return ""
+    half = f"{(high - low) / 2:{digits.lstrip('+')}}"
+    mean_, low_, high_ = (f"{value:{digits}}" for value in (mean, low, high))
+    chosen = NO_INTERVAL if math.isnan(low) else form
+    return chosen.format(mean=mean_, low=low_, high=high_, half=half).replace("-", "−")
+
+
+def with_error(means: pd.Series, errors: pd.Series) -> list[str]:
+    """Return differences with their standard errors as text with equal decimals."""
+    places = decimals(errors)
+    halves = [f" ± {error}" if error else "" for error in plain(errors, places)]
+    return [mean + half for mean, half in zip(signed(means, places), halves, strict=True)]
+
+
+def signed(values: Iterable[float], places: int) -> list[str]:
+    """Return differences as text with their sign; unknown ones are empty."""
+    return ["" if pd.isna(value) else f"{value:+z.{places}f}".replace("-", "−") for value in values]
+
+
+def plain(values: Iterable[float], places: int) -> list[str]:
+    """Return numbers as text; unknown ones are empty."""
+    return ["" if pd.isna(value) else f"{value:z.{places}f}" for value in values]
+
+
+def significant(values: Iterable[float]) -> list[str]:
+    """Return errors with two significant digits of the median one; unknown ones are empty."""
+    known = list(values)
+    return plain(known, decimals(known))
+
+
+def percent(values: Iterable[float]) -> list[str]:
+    """Return shares in per cent; unknown ones are empty."""
+    return ["" if pd.isna(value) else f"{100 * value:.1f} %" for value in values]
+
+
+def p_value(p: float) -> str:
+    """Return a p-value with three decimals; an unknown one is empty."""
+    if math.isnan(p):
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """Return the table as aligned Markdown, numbers to the right."""
+    frame = frame.map(_escape_markdown).rename(columns=_escape_markdown)
+    widths = [max(len(name), *frame[name].map(len), 1) for name in frame]
+
+    def line(cells: Iterator[str]) -> str:
+        padded = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        return f"| {' | '.join(padded)} |\n"
+
+    rule = "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|\n"
+    rows = (line(iter(row)) for row in frame.itertuples(index=False))
+    return line(iter(frame)) + rule + "".join(rows)
+
+
+def latex(frame: pd.DataFrame, marked: Collection[str] = ()) -> str:
+    """Return the table as a LaTeX ``tabular`` with booktabs' rules; rows that start so are bold."""
+    lines = [_latex_row(row, row[0] in marked) for row in frame.itertuples(index=False)]
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            rf"\begin{{tabular}}{{{'r' * frame.shape[1]}}}",
+            r"\toprule",
+            " & ".join(map(escape_latex, frame)) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _latex_row(cells: Sequence[str], is_marked: bool) -> str:
+    first, *others = map(escape_latex, cells)
+    return " & ".join([rf"\textbf{{{first}}}" if is_marked else first, *others]) + r" \\"
+
+
+def _escape_markdown(text: str) -> str:
+    """Return ``text`` for one cell, without what Markdown takes for markup."""
+    return re.sub(r"[\\|&`]|<(?=\S)", r"\\\g<0>", " ".join(text.splitlines()))
+
+
+def write_table(frame: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Write a table of text as CSV, Markdown and LaTeX, and print it; return the three paths."""
+    forms = {"csv": frame.to_csv(index=False), "md": markdown(frame), "tex": latex(frame)}
+    for form, text in forms.items():
+        write_text(folder / f"{name}.{form}", text)
+    print(forms["md"])
+    return [folder / f"{name}.{form}" for form in forms]
+
+
+_COMMANDS = {
+    **{sign: f"\\{sign}" for sign in "%&#_{}$"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    "±": r"$\pm$",
+    "−": "$-$",
+    "+": "$+$",
+    "–": "--",
+    "†": r"$^\dagger$",
+    "k_hat": r"$\hat k$",
+    "<": "$<$",
+    ">": "$>$",
+}
+_COMMAND = re.compile("|".join(map(re.escape, sorted(_COMMANDS, key=len, reverse=True))))
+
+
+def escape_latex(text: str) -> str:
+    """Return ``text`` for LaTeX: signs and numbers in mathematics, the rest as it reads."""
+    text = _COMMAND.sub(lambda found: _COMMANDS[found.group()], text)
+    return re.sub(r"\b([KS]) = (\d+)", r"$\1 = \2$", text)

@@ -1,0 +1,1 @@
+"""What makes a result this study's, without torch."""

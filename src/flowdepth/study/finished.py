@@ -1,0 +1,43 @@
+"""Studies whose results are there, for a page that lays them side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowdepth.base.errors import UserError
+from flowdepth.base.files import digest
+
+# What the page is made of; provenance.json comes last in a study.
+NEEDED = (
+    *("metrics.csv", "summary.csv", "comparisons.csv", "tables/nll_by_depth.csv"),
+    *("figures/nll_by_depth.svg", "provenance.json"),
+)
+EXAMPLE = "snakemake compare --config studies='[digits, mnist]'"
+
+
+def finished(names: object, results: Path) -> dict[str, str]:
+    """Return the SHA-256 sum of each named study's provenance: another one, another page.
+
+    Raises
+    ------
+    UserError
+        If ``names`` is no list of names, or a study's results are not under ``results``.
+    """
+    if not isinstance(names, list) or not names or len({*map(str, names)}) < len(names):
+        raise UserError(
+            f"studies: found {names!r}, expected the names of finished studies, each once: "
+            f"{EXAMPLE}"
+        )
+    missing = {str(name): _missing(results / str(name)) for name in names}
+    if any(missing.values()):
+        listed = "; ".join(f"{name} ({file} missing)" for name, file in missing.items() if file)
+        there = sorted(path.parent.name for path in results.glob("*/provenance.json"))
+        raise UserError(
+            f"studies: no finished results of {listed}. Run each of them first, or leave it out; "
+            f"finished here: {', '.join(there) or 'none'}"
+        )
+    return {name: digest(results / name / NEEDED[-1]) for name in missing}
+
+
+def _missing(folder: Path) -> str:
+    return next((str(folder / name) for name in NEEDED if not (folder / name).is_file()), "")

@@ -1,0 +1,250 @@
+"""Training a pack of seeds as one model: the epoch loop, selection and early stopping by seed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+import torch
+from torch import Tensor
+
+from flowdepth.compute.cuda_graph import CapturedStep
+from flowdepth.compute.resume import (
+    FORGETFUL,
+    Bookmark,
+    State,
+    optimizer_tensors,
+    restore_optimizer,
+)
+from flowdepth.compute.streams import generator, normals
+from flowdepth.model.objective import elbo, objective, temperature
+from flowdepth.model.vae import FlowVAE
+from flowdepth.settings.study import Objective, Training
+
+# Images validated at once, to bound memory.
+_VALIDATION_CHUNK = 1000
+
+EpochImages = Callable[[int], Tensor]
+
+
+@dataclass
+class SeedRecord:
+    """What became of one seed: its history by epoch and its best epoch."""
+
+    seed: int
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_elbo: float = -math.inf
+    message: str = ""
+    running: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether the loss of this seed ceased to be finite."""
+        return bool(self.message)
+
+    def update(self, row: dict[str, float], patience: int | None) -> bool:
+        """Take an epoch's numbers; return whether it is the best so far.
+
+        A non-finite objective ends this seed and leaves its companions alone.
+        """
+        epoch = int(row["epoch"])
+        if not (math.isfinite(row["train"]) and math.isfinite(row["validation"])):
+            self.running = False
+            self.message = f"non-finite loss in epoch {epoch}{self._last_finite()}"
+            return False
+        self.history.append(row)
+        better = row["validation"] > self.best_elbo
+        if better:
+            self.best_epoch, self.best_elbo = epoch, row["validation"]
+        elif patience is not None and epoch - self.best_epoch >= patience:
+            self.running = False
+        return better
+
+    def _last_finite(self) -> str:
+        if not self.history:
+            return ""
+        last = self.history[-1]
+        return f"; last finite: train {last['train']:.3f}, validation {last['validation']:.3f} nats"
+
+
+class PackTraining:
+    """A pack of seeds in training.
+
+    Parameters
+    ----------
+    model
+        The pack's model; it holds the best epoch of every seed at the end.
+    seeds
+        The seed of each replica.
+    images
+        Gives the training images of an epoch: uint8 or float [N, P] where all seeds see the same,
+        [R, N, P] where each has its own.
+    validation
+        Validation images [N, P] in the model's dtype.
+    bookmark
+        Keeps the state after every update.
+    """
+
+    def __init__(
+        self,
+        model: FlowVAE,
+        seeds: tuple[int, ...],
+        images: EpochImages,
+        validation: Tensor,
+        training: Training,
+        goal: Objective,
+        bookmark: Bookmark = FORGETFUL,
+    ) -> None:
+        self.model, self.images, self.validation = model, images, validation
+        self.training, self.goal, self.bookmark = training, goal, bookmark
+        self.records = [SeedRecord(seed) for seed in seeds]
+        self.optimizer = _optimizer(model, training, capturable=validation.is_cuda)
+        self.step = self._update
+        if validation.is_cuda:
+            self.step = CapturedStep(self._update, model, self.optimizer)
+        self.best = {name: value.clone() for name, value in model.state_dict().items()}
+        self.epoch, self.updates = 1, 0
+        # Each seed's objective summed over the images of this epoch so far [R].
+        self.sums = validation.new_zeros(len(seeds))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the pack, one a replica."""
+        return tuple(record.seed for record in self.records)
+
+    def run(self, log: Callable[[str], None] = print) -> None:
+        """Train until every seed has ended, then put each seed's best epoch into the model."""
+        self._resume()
+        start, before = time.perf_counter(), self.updates
+        while True:
+            images = self.images(self.epoch)
+            beta, train = self._epoch(images)
+            self._record(beta, train, self._validate())
+            left = self._schedule(images)[1] - self.updates
+            log(self._line(beta, self.updates - before, left, time.perf_counter() - start))
+            if left == 0 or not any(record.running for record in self.records):
+                break
+            self.epoch += 1
+            self.sums.zero_()
+        self.model.load_state_dict(self.best)
+
+    def _schedule(self, images: Tensor) -> tuple[int, int]:
+        """Return the updates of an epoch and those of the whole training."""
+        per_epoch = math.ceil(images.shape[-2] / self.training.batch_size)
+        return per_epoch, self.training.updates or per_epoch * (self.training.epochs or 0)
+
+    def _epoch(self, images: Tensor) -> tuple[float, Tensor]:
+        """Run what is left of an epoch; return the last beta and the mean objective [R]."""
+        per_epoch, total = self._schedule(images)
+        before = per_epoch * (self.epoch - 1)
+        batches = self._batches(images, self.epoch)
+        for x, eps in itertools.islice(batches, self.updates - before, total - before):
+            beta = temperature(self.goal.annealing, self.updates, per_epoch)
+            self.sums += self.step(x, eps, self.sums.new_full((), beta))
+            self.updates += 1
+            self.bookmark.keep(self._state)
+        seen = min((self.updates - before) * self.training.batch_size, images.shape[-2])
+        return temperature(self.goal.annealing, self.updates - 1, per_epoch), self.sums / seen
+
+    def _state(self) -> State:
+        tensors = {
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizer": optimizer_tensors(self.optimizer),
+            "epoch": {"sums": self.sums},
+        }
+        records = [asdict(record) for record in self.records]
+        return State(tensors, {"epoch": self.epoch, "updates": self.updates, "records": records})
+
+    def _resume(self) -> None:
+        """Go on from what the bookmark recalls; the model's parameters stay where they are."""
+        state = self.bookmark.recall()
+        if state is None:
+            return
+        self.model.load_state_dict(state.tensors["model"])
+        for name, value in state.tensors["best"].items():
+            self.best[name].copy_(value)
+        restore_optimizer(self.optimizer, state.tensors["optimizer"])
+        self.sums.copy_(state.tensors["epoch"]["sums"])
+        self.epoch, self.updates = state.facts["epoch"], state.facts["updates"]
+        self.records = [SeedRecord(**record) for record in state.facts["records"]]
+
+    def _update(self, x: Tensor, eps: Tensor, beta: Tensor) -> Tensor:
+        """Make one update; return each seed's objective summed over the batch [R]."""
+        self.optimizer.zero_grad(set_to_none=True)
+        values = objective(self.model, x, eps, self.goal, beta)
+        (-values.mean(-1)).sum().backward()
+        self.optimizer.step()
+        return values.detach().sum(-1)
+
+    def _batches(self, images: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images [R, B, P] in each seed's own order, and noise [R, B, S, D]."""
+        count, pixels = images.shape[-2:]
+        device, dtype = self.validation.device, self.validation.dtype
+        order = torch.stack([self._order(seed, epoch, count) for seed in self.seeds]).to(device)
+        if images.dim() == 3:
+            order += count * torch.arange(len(self.seeds), device=device).unsqueeze(-1)
+        shape = (count, self.goal.samples, self.model.latent)
+        noise = normals(self.seeds, "noise", epoch, shape=shape, dtype=dtype, device=device)
+        flat = images.reshape(-1, pixels)
+        size = self.training.batch_size
+        for rows, eps in zip(order.split(size, 1), noise.split(size, 1), strict=True):
+            # A third of what indexing by the matrix of rows takes.
+            x = flat.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+            yield x.to(dtype), eps
+
+    @staticmethod
+    def _order(seed: int, epoch: int, count: int) -> Tensor:
+        return torch.randperm(count, generator=generator(seed, "order", epoch))
+
+    @torch.no_grad()
+    def _validate(self) -> Tensor:
+        """Return each seed's validation ELBO at beta 1 [R], from the same noise every epoch."""
+        shape = (_VALIDATION_CHUNK, self.training.validation_samples, self.model.latent)
+        total = self.validation.new_zeros(len(self.records))
+        for number, x in enumerate(self.validation.split(_VALIDATION_CHUNK)):
+            self.bookmark.poll()
+            eps = normals(
+                self.seeds, "validation", number, shape=shape, dtype=x.dtype, device=x.device
+            )[:, : len(x)]
+            every = x.expand(len(self.seeds), -1, -1)
+            total += elbo(self.model, every, self.model.encode(every), eps).sum(-1)
+        return total / len(self.validation)
+
+    def _record(self, beta: float, train: Tensor, validation: Tensor) -> None:
+        state = self.model.state_dict()
+        pairs = zip(train.tolist(), validation.tolist(), strict=True)
+        for row, (record, (t, v)) in enumerate(zip(self.records, pairs, strict=True)):
+            if not record.running:
+                continue
+            numbers = {"epoch": self.epoch, "updates": self.updates, "train": t, "validation": v}
+            if record.update({**numbers, "beta": beta}, self.training.patience):
+                for name, value in state.items():
+                    self.best[name][row] = value[row]
+
+    def _line(self, beta: float, done: int, left: int, elapsed: float) -> str:
+        """Return where training stands, ``done`` updates and ``elapsed`` seconds from its start."""
+        last = [r.history[-1] for r in self.records if r.history and r.running]
+        mean = {k: sum(h[k] for h in last) / max(len(last), 1) for k in ("train", "validation")}
+        each = elapsed / max(done, 1)
+        rate = self.training.batch_size * len(self.records) / each
+        return (
+            f"epoch {self.epoch}  train {mean['train']:.2f}  "
+            f"validation {mean['validation']:.2f} nats (mean of {len(last)} seeds)  "
+            f"beta {beta:.2f}  {rate:,.0f} images/s  "
+            f"{left * each // 60:.0f}:{left * each % 60:02.0f} left"
+        )
+
+
+def _optimizer(model: FlowVAE, training: Training, capturable: bool) -> torch.optim.Optimizer:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    shared = {"lr": training.learning_rate, "capturable": capturable}
+    if training.optimizer == "adam":
+        return torch.optim.Adam(parameters, fused=True, **shared)
+    if training.optimizer == "adamax":
+        return torch.optim.Adamax(parameters, foreach=True, **shared)
+    return torch.optim.RMSprop(parameters, momentum=training.momentum, foreach=True, **shared)

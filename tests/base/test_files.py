@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowdepth.base.errors import UserError
+from flowdepth.base.files import remove, write_bytes, write_text
+
+
+def fail_in_the_middle(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(number: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+def test_interrupted_file_carries_its_final_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_in_the_middle(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "a.txt", "half")
+    assert not list(tmp_path.iterdir())
+
+
+def test_leftovers_of_killed_processes_pile_up_or_the_living_lose_theirs(tmp_path: Path) -> None:
+    machine = socket.gethostname()
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    dead, alive, elsewhere = (
+        tmp_path / f".a.txt.{name}.partial.txt"
+        for name in (f"{machine}.{ended.pid}", f"{machine}.{os.getppid()}", f"other.{ended.pid}")
+    )
+    for partial in (dead, alive, elsewhere):
+        partial.touch()
+    write_text(tmp_path / "a.txt", "whole")
+    assert not dead.exists()
+    dead.touch()
+    remove(tmp_path / "a.txt")
+    assert set(tmp_path.iterdir()) == {alive, elsewhere}
+
+
+def test_folder_is_missing(tmp_path: Path) -> None:
+    write_text(tmp_path / "new" / "folder" / "a.txt", "whole")
+    assert (tmp_path / "new" / "folder" / "a.txt").read_text() == "whole"
+
+
+def test_file_in_the_place_of_a_folder_is_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "a.txt", tmp_path / "file" / "folder" / "a.txt"):
+        with pytest.raises(UserError) as caught:
+            write_text(path, "whole")
+        assert str(caught.value).startswith(f"{path}: could not be written (")
+        assert f"a folder where the file {tmp_path / 'file'} is" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "need"),
+    [
+        (errno.ENOSPC, r"No space left on device\); it needs 4 bytes where [\d,]+ are free"),
+        (errno.EDQUOT, r"it needs 4 bytes"),
+        (errno.EACCES, r"Permission denied\); it needs permission to write in {folder}: grant it"),
+        (errno.EROFS, r"Read-only file system\); it needs permission to write in {folder}"),
+        (errno.EIO, r"Input/output error\)"),
+    ],
+)
+def test_refusal_of_the_disk_is_a_traceback_or_leaves_half_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, need: str
+) -> None:
+    write_text(tmp_path / "a.txt", "before")
+    fail_in_the_middle(monkeypatch, OSError(number, os.strerror(number)))
+    message = r"a\.txt: could not be written \(.*" + need.format(folder=tmp_path)
+    with pytest.raises(UserError, match=f"{message}.*, then run again"):
+        write_text(tmp_path / "a.txt", "half")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "before"
+
+
+def test_limit_of_the_size_of_files_is_a_traceback(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"File too large\); it needs 2,000 bytes"):
+            write_bytes(tmp_path / "a.txt", bytes(2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())

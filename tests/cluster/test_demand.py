@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowdepth.cluster.demand import demand
+from flowdepth.settings.study import Study
+
+SHORT_MNIST = {
+    "dataset": {"name": "binarized_mnist"},
+    "model": {"hidden": [300, 300], "latent": 40},
+    "training": {"epochs": 2, "validation_samples": 1},
+    "evaluate": {"samples": 100},
+}
+CONVOLUTIONS = {
+    "dataset": {"name": "binarized_mnist"},
+    "model": {"network": "gated_conv", "latent": 64},
+    "training": {"batch_size": 100, "epochs": None, "updates": 20, "validation_samples": 1},
+    "evaluate": {"samples": 1},
+}
+# Stage, study, K, seeds, then its peak memory [MB] and seconds on one thread of a shared machine.
+MEASURED = [
+    ("train", {}, 0, 5, 418, 9.1),
+    ("train", {}, 32, 5, 439, 29.3),
+    ("evaluate", {}, 0, 5, 478, 11.5),
+    ("evaluate", {}, 32, 5, 493, 14.8),
+    ("gaps", {}, 0, 5, 490, 3.6),
+    ("gaps", {}, 32, 5, 533, 12.8),
+    ("train", SHORT_MNIST, 0, 2, 524, 26.4),
+    ("train", SHORT_MNIST, 16, 2, 549, 26.2),
+    ("evaluate", SHORT_MNIST, 0, 2, 553, 38.9),
+    ("train", CONVOLUTIONS, 4, 2, 2122, 86.9),
+    ("evaluate", CONVOLUTIONS, 4, 2, 3090, 72.7),
+]
+
+
+def study(**settings: object) -> Study:
+    return Study(name="test", depths=[0], seeds=[0], **settings)
+
+
+@pytest.mark.parametrize(("stage", "settings", "depth", "seeds", "mb", "seconds"), MEASURED)
+def test_a_measured_run_needed_more(
+    stage: str, settings: dict[str, object], depth: int, seeds: int, mb: float, seconds: float
+) -> None:
+    asked = demand(stage, study(**settings), depth, seeds)
+    assert 3 * seconds < 60 * asked.runtime < 3 * (120 + 12 * seconds)
+    assert 2 * mb < asked.mem_mb < 20 * mb
+
+
+LONG = {"epochs": 10_000}
+GROWTH = {
+    "epochs": ("train", {"training": {"epochs": 100_000}}, {"training": LONG}),
+    "updates": (
+        "train",
+        {"training": {"epochs": None, "updates": 10**6}},
+        {"training": {"epochs": None, "updates": 10**5}},
+    ),
+    "training samples": ("train", {"objective": {"samples": 50}}, {}),
+    "units": ("train", {"model": {"hidden": [2000, 2000]}}, {}),
+    "importance samples": ("evaluate", {"evaluate": {"samples": 10**6}}, {}),
+    "optimised images": ("gaps", {"gaps": {"images": 10_000}}, {}),
+}
+
+
+@pytest.mark.parametrize(("stage", "larger", "smaller"), GROWTH.values(), ids=GROWTH)
+def test_larger_study_asks_for_no_more_time(
+    stage: str, larger: dict[str, object], smaller: dict[str, object]
+) -> None:
+    times = [demand(stage, study(**settings), 4, 5).runtime for settings in (smaller, larger)]
+    assert times[1] > 2 * times[0]
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate", "exact", "gaps"])
+def test_depth_or_pack_asks_for_no_more(stage: str) -> None:
+    large = study(training=LONG, evaluate={"samples": 10**6}, gaps={"steps": 10**5})
+    one, deep, many = (demand(stage, large, *cell) for cell in ((0, 1), (512, 1), (0, 100)))
+    assert many.runtime > one.runtime
+    assert min(deep.mem_mb, many.mem_mb) > one.mem_mb
+
+
+def test_pixels_of_an_npz_file_are_not_read(tmp_path: Path) -> None:
+    asked = []
+    for side in (8, 64):
+        path = tmp_path / f"{side}.npz"
+        np.savez(path, images=np.zeros((1000, side, side), np.uint8))
+        images = study(dataset={"name": "npz", "root": str(path)})
+        asked.append(demand("train", images, 0, 5).mem_mb)
+    assert asked[1] > asked[0]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flowdepth.base.errors import UserError
+from flowdepth.cluster import submission
+from flowdepth.cluster.submission import Submission
+
+HERE = Submission("digits", Path("/home/me/flowdepth"), "old code")
+
+
+def line(job: int, of: Submission) -> str:
+    return f"{job}|{of.prefix}_0b5e6f3c-run|{of.folder}"
+
+
+def test_running_study_is_submitted_twice() -> None:
+    queue = "\n".join([line(7, HERE), line(8, HERE), "9|other|/home/me/flowdepth"])
+    with pytest.raises(UserError, match=r"study digits .*\(jobs: 2\)(.|\n)*\n  scancel 7 8\n"):
+        replace(HERE, code="new code").check(queue)
+
+
+def test_edited_code_meets_jobs_that_wait() -> None:
+    with pytest.raises(UserError, match=r"other code(.|\n)*\n  scancel 7\n"):
+        Submission("mnist", HERE.folder, "new code").check(line(7, HERE))
+
+
+OTHERS = {
+    "of another study, same code": replace(HERE, study="mnist"),
+    "of another clone": replace(HERE, folder=Path("/home/me/clone"), code="new code"),
+    "of a study whose name begins alike": replace(HERE, study="digits-0"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_jobs_in_nobodys_way_stop_a_study(other: Submission) -> None:
+    HERE.check(line(7, other) + "\n8|wrap|/home/me/flowdepth\n")
+
+
+def test_prefix_is_refused_by_snakemake() -> None:
+    longest = replace(HERE, study="a" * 100).prefix
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,50}", longest)
+    assert longest != replace(HERE, study="a" * 99).prefix
+
+
+def test_job_runs_other_code_than_it_was_submitted_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    submission.check_code("new code")
+    monkeypatch.setenv(submission.CODE_VARIABLE, submission.digest("old code"))
+    submission.check_code("old code")
+    with pytest.raises(UserError, match="code has changed"):
+        submission.check_code("new code")
+
+
+def test_silent_slurm_counts_as_an_empty_queue(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    squeue = tmp_path / "squeue"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    squeue.write_text("#!/bin/sh\necho cannot reach the controller >&2\nexit 1\n")
+    squeue.chmod(0o755)
+    with pytest.raises(UserError, match=r"squeue: .*cannot reach the controller"):
+        submission.queue()
+    squeue.write_text("#!/bin/sh\necho '7|name|/folder'\n")
+    assert submission.queue() == "7|name|/folder\n"

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import math
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from flowdepth.base.errors import StoppedError
+from flowdepth.compute import resume
+from flowdepth.compute.resume import Sidecar, State, optimizer_tensors, restore_optimizer
+
+IDENTITY = {"seeds": [1, 2], "settings": "a"}
+Lines = list[str]
+
+
+def state(updates: int = 3) -> State:
+    values = {"x": torch.arange(6.0).view(2, 3), "step": torch.tensor(updates)}
+    return State({"model": values}, {"updates": updates, "best": -math.inf, "third": 1 / 3})
+
+
+def sidecar(path: Path, lines: Lines, interval: float = 0.0, **identity: object) -> Sidecar:
+    return Sidecar(path, IDENTITY | identity, interval, lines.append)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of a sidecar that a computation left after three updates."""
+    path = tmp_path / "train_unfinished.safetensors"
+    sidecar(path, []).keep(state)
+    return path
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Give the signals back their handlers, which a stopped sidecar keeps."""
+    before = {number: signal.getsignal(number) for number in resume._SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_state_comes_back_changed(path: Path) -> None:
+    lines: Lines = []
+    recalled = sidecar(path, lines).recall()
+    assert recalled is not None
+    assert recalled.facts == state().facts
+    for name, value in state().tensors["model"].items():
+        assert torch.equal(recalled.tensors["model"][name], value)
+    assert len(lines) == 1
+    assert "going on after" in lines[0]
+
+
+def test_beginning_is_taken_for_a_damaged_state(tmp_path: Path) -> None:
+    lines: Lines = []
+    assert sidecar(tmp_path / "none", lines).recall() is None
+    assert not lines
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda content: b"",
+    "torn in the header": lambda content: content[:20],
+    "torn at the end": lambda content: content[:-1],
+    "longer": lambda content: content + b"\0",
+    "other bytes": lambda content: bytes(len(content)),
+    "other checksum": lambda content: content.replace(b'sha256\\": \\"', b'sha256\\": \\"0', 1),
+    "other fact": lambda content: content.replace(b'updates\\": 3', b'updates\\": 4'),
+    "no checksum": lambda content: content.replace(b"sha256", b"sha257"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_file_is_loaded_or_a_traceback(
+    path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    content = path.read_bytes()
+    assert damage(content) != content
+    path.write_bytes(damage(content))
+    lines: Lines = []
+    assert sidecar(path, lines).recall() is None
+    assert len(lines) == 1
+    assert "damaged" in lines[0]
+
+
+def test_flipped_bit_goes_unnoticed(path: Path) -> None:
+    content = path.read_bytes()
+    for position in range(0, len(content), 7):
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        assert sidecar(path, []).recall() is None
+
+
+def test_state_of_other_settings_is_used_or_lost(path: Path) -> None:
+    content = path.read_bytes()
+    lines: Lines = []
+    assert sidecar(path, lines, settings="b").recall() is None
+    (aside,) = path.parent.iterdir()
+    assert aside != path
+    assert aside.read_bytes() == content
+    assert len(lines) == 1
+    assert aside.name in lines[0]
+
+
+def test_finished_work_leaves_its_file_or_failed_work_loses_it(path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), sidecar(path, []):
+        _ = 1 / 0
+    assert path.exists()
+    with sidecar(path, []):
+        pass
+    assert not path.exists()
+
+
+def test_states_are_saved_at_every_step(tmp_path: Path) -> None:
+    seldom = sidecar(tmp_path / "a", [], interval=3600)
+    for updates in range(5):
+        seldom.keep(lambda updates=updates: state(updates))
+    assert not (tmp_path / "a").exists()
+
+
+def test_seconds_of_earlier_attempts_are_forgotten(path: Path) -> None:
+    second = sidecar(path, [])
+    second.start -= 100
+    second.recall()
+    first = second.earlier
+    second.keep(state)
+    third = sidecar(path, [])
+    third.recall()
+    assert third.earlier >= first + 100
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_signal_loses_the_last_state_or_a_second_one_harms(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    path = tmp_path / "a"
+
+    def work() -> None:
+        with sidecar(path, [], interval=3600) as unfinished:
+            unfinished.keep(lambda: state(7))
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
+            unfinished.poll()
+
+    with pytest.raises(StoppedError, match=f"{number.name}: saved to {path}"):
+        work()
+    os.kill(os.getpid(), number)
+    recalled = sidecar(path, []).recall()
+    assert recalled is not None
+    assert recalled.facts["updates"] == 7
+
+
+@pytest.mark.usefixtures("handlers")
+def test_signal_before_any_step_overwrites_what_is_there(path: Path) -> None:
+    content = path.read_bytes()
+
+    def work() -> None:
+        with sidecar(path, []) as unfinished:
+            unfinished.recall()
+            os.kill(os.getpid(), signal.SIGTERM)
+            unfinished.poll()
+
+    with pytest.raises(StoppedError):
+        work()
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda p: torch.optim.Adam(p, fused=True),
+        lambda p: torch.optim.Adamax(p, foreach=True),
+        lambda p: torch.optim.RMSprop(p, momentum=0.9),
+    ],
+)
+def test_optimizer_goes_another_way_when_restored(
+    kind: Callable[[list[torch.Tensor]], torch.optim.Optimizer],
+) -> None:
+    ends = []
+    for restart in (False, True):
+        x = torch.ones(3, requires_grad=True)
+        optimizer = kind([x])
+        for step in range(4):
+            if restart and step == 2:
+                kept = {name: t.clone() for name, t in optimizer_tensors(optimizer).items()}
+                optimizer = kind([x])
+                restore_optimizer(optimizer, kept)
+            optimizer.zero_grad()
+            x.pow(3).sum().backward()
+            optimizer.step()
+        ends.append(x.detach())
+    assert torch.equal(*ends)

@@ -1,0 +1,190 @@
+"""Images that are not what they should be: one message before any training, or a warning."""
+
+from __future__ import annotations
+
+import os
+import pickle  # noqa: TID251
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowdepth.base.errors import UserError
+from flowdepth.data import catalogue
+from flowdepth.data.prepared import prepare
+from flowdepth.report.limits import limits
+from flowdepth.settings.study import Dataset, read_study
+from flowdepth.stages.prepare import describe
+from helpers import refusal
+
+Write = Callable[[Path], None]
+
+
+class Bomb:
+    """What touches a file when it is unpickled."""
+
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.canary),)
+
+
+def grey(images: int = 40, top: int = 255) -> np.ndarray:
+    values = np.random.default_rng(images).integers(0, top + 1, (images, 3, 4), dtype=np.uint8)
+    values[0, 0, 0] = top
+    return values
+
+
+def pool(images: np.ndarray, **more: np.ndarray) -> Write:
+    return lambda path: np.savez(path, images=images, **more)
+
+
+def with_value(value: float) -> Write:
+    images = grey() / 255
+    images[3, 1, 2] = value
+    return pool(images)
+
+
+def bomb(path: Path) -> None:
+    np.savez(path, images=np.array([Bomb(path.parent / "canary")], dtype=object))
+
+
+def pickled(path: Path) -> None:
+    path.write_bytes(pickle.dumps(Bomb(path.parent / "canary")))
+
+
+def truncated(path: Path) -> None:
+    np.savez(path, images=grey())
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def lying(path: Path) -> None:
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4000000000, 999, 999), }"
+    with zipfile.ZipFile(path, "w") as archive:
+        padded = header.ljust(117) + b"\n"
+        archive.writestr(
+            "images.npy", b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded
+        )
+
+
+def encrypted(path: Path) -> None:
+    np.savez(path, images=grey())
+    content = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.find(mark) + offset] |= 1
+    path.write_bytes(content)
+
+
+SAVE_AGAIN = "expected uint8 [N, H, W] with no side of length 0; convert it (values from 0 to 255)"
+UNREADABLE = "found no readable .npz file"
+REFUSED: dict[str, tuple[Write, str]] = {
+    "floats": (with_value(0.5), f"array images is float64 [40, 3, 4], {SAVE_AGAIN}"),
+    "NaN": (with_value(np.nan), f"array images is float64 [40, 3, 4], {SAVE_AGAIN}"),
+    "infinity": (with_value(np.inf), f"array images is float64 [40, 3, 4], {SAVE_AGAIN}"),
+    "beyond 1": (with_value(1.5), f"array images is float64 [40, 3, 4], {SAVE_AGAIN}"),
+    "negative": (
+        pool(grey().astype(np.int16) - 300),
+        f"array images is int16 [40, 3, 4], {SAVE_AGAIN}",
+    ),
+    "booleans": (pool(grey() > 9), f"array images is bool [40, 3, 4], {SAVE_AGAIN}"),
+    "beyond 255": (
+        pool(grey().astype(np.uint16) * 9),
+        f"array images is uint16 [40, 3, 4], {SAVE_AGAIN}",
+    ),
+    "text": (pool(np.array(["a"])), f"array images is str32 [1], {SAVE_AGAIN}"),
+    "flat": (pool(grey().reshape(40, 12)), f"array images is uint8 [40, 12], {SAVE_AGAIN}"),
+    "colours": (pool(np.stack([grey()] * 3, -1)), f"uint8 [40, 3, 4, 3], {SAVE_AGAIN}"),
+    "no pixels": (pool(grey()[:, :0]), f"array images is uint8 [40, 0, 4], {SAVE_AGAIN}"),
+    "no images": (pool(grey()[:0]), f"array images is uint8 [0, 3, 4], {SAVE_AGAIN}"),
+    "one image": (pool(grey(1)), "which leaves the validation split empty (1 images in all)"),
+    "objects": (bomb, f"array images is object [1], {SAVE_AGAIN}"),
+    "pickle": (pickled, UNREADABLE),
+    "torn": (truncated, UNREADABLE),
+    "empty file": (Path.touch, UNREADABLE),
+    "a header that lies": (lying, "has 128 bytes, its header promises 3992004000000128"),
+    "encrypted": (encrypted, UNREADABLE),
+    "folder": (Path.mkdir, "dataset.root: found the folder"),
+    "nothing": (lambda path: None, "dataset.root: found no file"),
+}
+
+
+@pytest.mark.parametrize(("write", "words"), REFUSED.values(), ids=REFUSED)
+def test_bad_images_pass_or_are_explained_badly(tmp_path: Path, write: Write, words: str) -> None:
+    path = tmp_path / "own.npz"
+    write(path)
+    study = {"name": "s", "depths": [0], "seeds": [0], "training": {"batch_size": 2}}
+    with pytest.raises(UserError) as caught:
+        catalogue.check(read_study({**study, "dataset": {"name": "npz", "root": str(path)}}))
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value) or "dataset." in str(caught.value)
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("write", [bomb, pickled], ids=["objects", "pickle"])
+def test_bomb_has_no_fuse(tmp_path: Path, write: Write) -> None:
+    """Unpickled, the table's two bombs do leave the canary that it looks for."""
+    write(tmp_path / "own.npz")
+    if write is bomb:
+        np.load(tmp_path / "own.npz", allow_pickle=True)["images"]  # noqa: TID251
+    else:
+        pickle.loads((tmp_path / "own.npz").read_bytes())  # noqa: S301
+    assert (tmp_path / "canary").is_dir()
+
+
+def test_binary_images_have_a_density(tmp_path: Path) -> None:
+    pool(grey(top=1))(tmp_path / "own.npz")
+    message = refusal(name="npz", root=str(tmp_path / "own.npz"), binarisation="none")
+    assert f"{tmp_path / 'own.npz'}: found no value above 1" in message
+    assert "expected grey values up to 255 because dataset.binarisation is none" in message
+
+
+def found(path: Path, **arrays: np.ndarray) -> tuple[dict[str, int], list[str]]:
+    np.savez(path, **arrays)
+    dataset = Dataset(name="npz", root=str(path), binarisation="none")
+    facts = describe(prepare(dataset), dataset)
+    return facts["peculiarities"], limits(facts)
+
+
+def test_good_images_are_warned_of(tmp_path: Path) -> None:
+    counts, sentences = found(tmp_path / "own.npz", images=grey())
+    assert (counts["test_in_train"], counts["constant_pixels"]) == (0, 0)
+    assert sentences == []
+
+
+def test_test_images_that_are_trained_on_go_unnoticed(tmp_path: Path) -> None:
+    train, test = grey(40), grey(8)
+    test[[1, 5]] = train[[30, 2]]
+    arrays = {"train": train, "validation": train[:1], "test": test}
+    counts, sentences = found(tmp_path / "own.npz", **arrays)
+    assert (counts["test_in_train"], counts["validation_in_train"]) == (2, 1)
+    assert sentences[0].startswith("2 of 8 (25.0 %) test images are, pixel for pixel, training")
+    assert sentences[1].startswith("1 of 1 (100.0 %) validation images are")
+
+
+def test_binarisation_hides_a_repeated_image(tmp_path: Path) -> None:
+    train = grey(40)
+    np.savez(tmp_path / "own.npz", train=train, validation=grey(3), test=train[:4])
+    images = prepare(Dataset(name="npz", root=str(tmp_path / "own.npz"), binarisation="static"))
+    assert images.peculiarities["test_in_train"] == 4
+
+
+def test_pixels_and_images_that_never_vary_go_unnoticed(tmp_path: Path) -> None:
+    train = grey(40)
+    train[:, 1, 1:3] = 7
+    train[9] = train[4]
+    counts, sentences = found(tmp_path / "own.npz", train=train, validation=grey(3), test=grey(4))
+    assert (counts["constant_pixels"], counts["distinct_train"]) == (2, 39)
+    assert sentences == [
+        "1 of 40 (2.5 %) training images repeat another one.",
+        "2 of 12 (16.7 %) pixels have one value in all training images: no depth can gain by them.",
+    ]
+
+
+def test_images_all_the_same_go_unnoticed(tmp_path: Path) -> None:
+    same = np.full((40, 3, 4), 9, dtype=np.uint8)
+    _, sentences = found(tmp_path / "own.npz", train=same, validation=same[:3], test=same[:3])
+    assert len(sentences) == 1
+    assert sentences[0].startswith("All training images are the same")

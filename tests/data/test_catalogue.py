@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowdepth.base.errors import UserError
+from flowdepth.data import catalogue
+from flowdepth.settings.study import Dataset, Model, Study
+
+
+def grey(images: int, height: int = 4, width: int = 5) -> np.ndarray:
+    values = np.arange(images * height * width) % 256
+    return values.astype(np.uint8).reshape(images, height, width)
+
+
+def npz(path: Path, **arrays: np.ndarray) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def study(batch_size: int = 2, **dataset: object) -> Study:
+    return Study(
+        name="s",
+        depths=(0,),
+        seeds=(0,),
+        dataset=Dataset(**dataset),
+        training={"batch_size": batch_size},
+    )
+
+
+def refusal(batch_size: int = 2, **dataset: object) -> str:
+    with pytest.raises(UserError) as caught:
+        catalogue.check(study(batch_size, **dataset))
+    return str(caught.value)
+
+
+def test_snakefile_would_pay_for_heavy_imports() -> None:
+    code = (
+        "import sys, flowdepth.data.catalogue as c; from flowdepth.settings.study import Dataset;"
+        "c.training_images(Dataset(name='digits'));"
+        "print({'torch', 'torchvision', 'pandas', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("digits", (1258, 180, 359)),
+        ("mnist", (50_000, 10_000, 10_000)),
+        ("fashion_mnist", (50_000, 10_000, 10_000)),
+        ("binarized_mnist", (50_000, 10_000, 10_000)),
+    ],
+)
+def test_sizes_of_published_sets_are_off(name: str, expected: tuple[int, int, int]) -> None:
+    assert catalogue.split_sizes(Dataset(name=name)) == expected
+    assert catalogue.training_images(Dataset(name=name)) == expected[0]
+
+
+def test_digits_lose_or_repeat_an_image() -> None:
+    for validation in (0.0, 0.05, 0.1, 0.33, 0.5):
+        sizes = catalogue.split_sizes(Dataset(validation=validation, test=0.37))
+        assert sum(sizes) == 1797
+        assert sizes.test == 665
+
+
+def test_npz_layouts_are_counted_wrongly(tmp_path: Path) -> None:
+    def sizes(path: Path) -> tuple[int, ...]:
+        return catalogue.split_sizes(Dataset(name="npz", root=str(path)))
+
+    pool = npz(tmp_path / "pool.npz", images=grey(50), labels=np.arange(50))
+    two = npz(tmp_path / "two.npz", train=grey(30), test=grey(7), unrelated=np.arange(3))
+    three = npz(tmp_path / "three.npz", train=grey(30), validation=grey(4), test=grey(7))
+    assert sizes(pool) == (35, 5, 10)
+    assert sizes(two) == (27, 3, 7)
+    assert sizes(three) == (30, 4, 7)
+
+
+def test_npz_data_is_read_for_its_size(tmp_path: Path) -> None:
+    # With a changed pixel the data no longer has its CRC-32: reading it would fail.
+    path = npz(tmp_path / "x.npz", images=grey(500))
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 0xFF
+    path.write_bytes(content)
+    assert catalogue.training_images(Dataset(name="npz", root=str(path))) == 350
+
+
+def test_edited_images_keep_their_fingerprint(tmp_path: Path) -> None:
+    edited = grey(50)
+    edited[7, 1, 1] ^= 1
+    kinds = {
+        name: catalogue.fingerprint(Dataset(name="npz", root=str(npz(tmp_path / name, **arrays))))
+        for name, arrays in {
+            "first.npz": {"images": grey(50)},
+            "same.npz": {"images": grey(50), "unused": np.arange(3)},
+            "edited.npz": {"images": edited},
+        }.items()
+    }
+    assert kinds["first.npz"] == kinds["same.npz"] != kinds["edited.npz"]
+    assert catalogue.fingerprint(Dataset(name="digits")) == ""
+
+
+def test_files_are_sought_in_one_layout_only(tmp_path: Path) -> None:
+    mnist = Dataset(name="mnist", root=str(tmp_path))
+    raw = tmp_path / "MNIST" / "raw"
+    assert catalogue.required_files(mnist)[0] == raw / "train-images-idx3-ubyte.gz"
+    assert len(catalogue.missing_files(mnist)) == 4
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte").touch()
+    assert catalogue.required_files(mnist)[0] == raw / "train-images-idx3-ubyte"
+    (raw / "train-images-idx3-ubyte.gz").touch()
+    assert catalogue.required_files(mnist)[0] == raw / "train-images-idx3-ubyte.gz"
+    assert len(catalogue.missing_files(mnist)) == 3
+
+
+@pytest.mark.parametrize("folder", ["", "binarized_mnist"])
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_binarized_mnist_layout_is_missed(tmp_path: Path, folder: str, end: str) -> None:
+    (tmp_path / folder).mkdir(exist_ok=True)
+    paths = [
+        tmp_path / folder / f"binarized_mnist_{split}.amat{end}"
+        for split in ("train", "valid", "test")
+    ]
+    for path in paths:
+        path.touch()
+    dataset = Dataset(name="binarized_mnist", root=str(tmp_path))
+    assert catalogue.required_files(dataset) == tuple(paths)
+    assert catalogue.missing_files(dataset) == ()
+
+
+def test_sets_without_files_want_some(tmp_path: Path) -> None:
+    assert catalogue.required_files(Dataset(name="digits")) == ()
+    file = tmp_path / "x.npz"
+    assert catalogue.required_files(Dataset(name="npz", root=str(file))) == (file,)
+
+
+def test_downloadable_set_is_refused_before_download(tmp_path: Path) -> None:
+    for name in ("mnist", "fashion_mnist", "binarized_mnist"):
+        catalogue.check(study(name=name, root=str(tmp_path / "nothing")))
+
+
+def test_default_study_is_refused() -> None:
+    catalogue.check(study(batch_size=1258))
+
+
+def test_batch_larger_than_training_split_passes() -> None:
+    message = refusal(batch_size=1259)
+    assert "training.batch_size: found 1259" in message
+    assert "set it to 1258 or less" in message
+
+
+def test_empty_splits_pass() -> None:
+    message = refusal(validation=0, test=0)
+    assert "2 mistakes" in message
+    assert "dataset.validation: found 0, which leaves the validation split empty" in message
+    assert "dataset.test: found 0, which leaves the test split empty" in message
+
+
+def test_empty_training_split_passes(tmp_path: Path) -> None:
+    path = npz(tmp_path / "x.npz", images=grey(2))
+    message = refusal(name="npz", root=str(path), validation=0.49, test=0.5)
+    assert "found 0.49 and 0.5, which leave no training image of 2" in message
+
+
+def test_binarized_mnist_is_binarised_again() -> None:
+    message = refusal(name="binarized_mnist", binarisation="dynamic")
+    assert "dataset.binarisation: found dynamic, expected static" in message
+
+
+def test_missing_npz_passes(tmp_path: Path) -> None:
+    message = refusal(name="npz", root=str(tmp_path / "none.npz"))
+    assert f"dataset.root: found no file {tmp_path / 'none.npz'}" in message
+
+
+def test_text_file_passes_as_npz(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    path.write_text("not a zip file")
+    assert f"{path}: found no readable .npz file" in refusal(name="npz", root=str(path))
+
+
+def test_zip_of_something_else_passes_as_npz(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", b"nothing of numpy's")
+    assert "found no readable .npz file" in refusal(name="npz", root=str(path))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x_train": grey(9)}, "found the arrays x_train; expected the array images"),
+        ({"train": grey(9), "validation": grey(2)}, "arrays train, validation; expected"),
+        ({"images": grey(9), "train": grey(2)}, "not both"),
+        ({"images": grey(9).astype(float)}, "array images is float64 [9, 4, 5], expected uint8"),
+        ({"images": grey(9).reshape(9, 20)}, "array images is uint8 [9, 20], expected uint8"),
+        ({"train": grey(9), "test": grey(9)[:0]}, "array test is uint8 [0, 4, 5]"),
+        ({"train": grey(9), "test": grey(9, 5, 4)}, "one size"),
+        ({"images": grey(9), "labels": np.arange(8)}, "labels is int64 [8], expected integers [9]"),
+        ({"images": grey(9), "labels": np.ones(9)}, "labels is float64 [9], expected integers"),
+        ({"images": np.array([grey(1), None], dtype=object)}, "array images is object [2]"),
+    ],
+)
+def test_wrong_npz_passes(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    path = npz(tmp_path / "x.npz", **arrays)
+    found = refusal(name="npz", root=str(path))
+    assert message in found
+    assert str(path) in found
+
+
+def test_pixels_alone_are_compared_with_what_convolutions_take(tmp_path: Path) -> None:
+    square, wide = (
+        study(name="npz", root=str(npz(tmp_path / f"{i}.npz", images=grey(40, *shape)))).model_copy(
+            update={"model": Model(network="gated_conv")}
+        )
+        for i, shape in enumerate([(28, 28), (14, 56)])
+    )
+    catalogue.check(square)
+    with pytest.raises(UserError, match=r"takes images of 28x28 pixels, but those .* have 14x56"):
+        catalogue.check(wide)

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flowdepth.base.errors import UserError
+from flowdepth.compute.streams import generator
+from flowdepth.data import catalogue, prepared
+from flowdepth.data.prepared import prepare
+from flowdepth.settings.study import Dataset
+from helpers import refusal
+
+
+def npz(path: Path, **arrays: np.ndarray) -> str:
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def grey(images: int, top: int = 255) -> np.ndarray:
+    """Images [N, 3, 4], no two of them alike."""
+    values = np.random.default_rng(images).integers(0, top + 1, (images, 3, 4), dtype=np.uint8)
+    values[0, 0, 0] = top
+    return values
+
+
+def test_digits_are_not_scikit_learns() -> None:
+    from sklearn.datasets import load_digits
+
+    source = load_digits()
+    images = prepare(Dataset(binarisation="none"))
+    assert (images.height, images.width, images.levels, images.train_levels) == (8, 8, 17, 17)
+    for split in catalogue.SPLITS:
+        pixels, rows = getattr(images, split), images.index[split]
+        assert pixels.dtype == torch.uint8
+        assert torch.equal(pixels, torch.from_numpy(source.data)[rows].to(torch.uint8))
+    assert images.test_labels.tolist() == source.target[images.index["test"]].tolist()
+
+
+def test_splits_overlap_or_lose_images() -> None:
+    images = prepare(Dataset())
+    rows = torch.cat(list(images.index.values()))
+    assert torch.equal(rows.sort().values, torch.arange(1797))
+    sizes = catalogue.split_sizes(Dataset())
+    assert sizes == tuple(len(getattr(images, split)) for split in catalogue.SPLITS)
+
+
+def test_test_split_depends_on_the_validation_share() -> None:
+    few, many = (prepare(Dataset(validation=share)) for share in (0.05, 0.4))
+    assert len(few.validation) != len(many.validation)
+    assert torch.equal(few.index["test"], many.index["test"])
+    assert torch.equal(few.test, many.test)
+
+
+def test_images_depend_on_the_global_random_state() -> None:
+    torch.manual_seed(1)
+    first = prepared.digest(prepare(Dataset()))
+    torch.manual_seed(2)
+    assert prepared.digest(prepare(Dataset())) == first
+
+
+def test_seed_of_the_data_set_is_ignored() -> None:
+    first, second = (prepare(Dataset(seed=seed)) for seed in (0, 1))
+    assert not torch.equal(first.index["test"], second.index["test"])
+    assert not prepared.digest(first).items() & prepared.digest(second).items()
+
+
+def test_static_and_dynamic_are_judged_on_different_pixels() -> None:
+    static, dynamic = (prepare(Dataset(binarisation=b)) for b in ("static", "dynamic"))
+    assert torch.equal(static.validation, dynamic.validation)
+    assert torch.equal(static.test, dynamic.test)
+    assert (static.levels, dynamic.levels, dynamic.train_levels) == (2, 2, 17)
+    assert static.train.max() == 1
+    assert torch.equal(dynamic.train, prepare(Dataset(binarisation="none")).train)
+
+
+def test_splits_share_one_stream_of_binarisation(tmp_path: Path) -> None:
+    same = np.full((40, 3, 4), 128, dtype=np.uint8)
+    root = npz(tmp_path / "x.npz", train=same, validation=same, test=same)
+    images = prepare(Dataset(name="npz", root=root))
+    assert not torch.equal(images.train, images.validation)
+    assert not torch.equal(images.validation, images.test)
+
+
+def test_threshold_is_not_at_one_half() -> None:
+    images = prepare(Dataset(binarisation="threshold"))
+    source = prepare(Dataset(binarisation="none"))
+    assert torch.equal(images.test, (source.test.double() / 16 > 0.5).to(torch.uint8))
+    assert (images.levels, images.train_levels) == (2, 2)
+
+
+@pytest.mark.parametrize("binarisation", ["static", "dynamic", "threshold"])
+def test_binary_images_are_binarised_again(tmp_path: Path, binarisation: str) -> None:
+    train, test = grey(20, top=1), grey(6, top=1)
+    root = npz(tmp_path / "x.npz", train=train, validation=test, test=test)
+    images = prepare(Dataset(name="npz", root=root, binarisation=binarisation))
+    assert (images.levels, images.train_levels) == (2, 2)
+    assert torch.equal(images.train, torch.from_numpy(train).flatten(1))
+    assert torch.equal(images.test, torch.from_numpy(test).flatten(1))
+
+
+def test_npz_pool_is_mixed_up(tmp_path: Path) -> None:
+    source, labels = grey(30), np.arange(30, dtype=np.int16)
+    root = npz(tmp_path / "x.npz", images=source, labels=labels)
+    images = prepare(Dataset(name="npz", root=root, binarisation="none"))
+    assert (images.height, images.width, images.levels) == (3, 4, 256)
+    assert torch.equal(images.train, torch.from_numpy(source).flatten(1)[images.index["train"]])
+    assert torch.equal(images.test_labels, images.index["test"])
+
+
+def test_npz_validation_is_not_taken_from_train(tmp_path: Path) -> None:
+    train, test = grey(30), grey(6)
+    root = npz(tmp_path / "x.npz", train=train, test=test, test_labels=np.arange(6))
+    images = prepare(Dataset(name="npz", root=root, binarisation="none", validation=0.2))
+    rows = torch.cat([images.index["train"], images.index["validation"]])
+    assert len(images.validation) == 6
+    assert torch.equal(rows.sort().values, torch.arange(30))
+    pixels = torch.from_numpy(train).flatten(1)
+    assert torch.equal(images.validation, pixels[images.index["validation"]])
+    assert torch.equal(images.test, torch.from_numpy(test).flatten(1))
+    assert images.test_labels.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_damaged_npz_is_read(tmp_path: Path) -> None:
+    path = Path(npz(tmp_path / "x.npz", images=grey(2000)))
+    content = bytearray(path.read_bytes())
+    content[-9000] ^= 0xFF  # a pixel: the headers stay whole
+    path.write_bytes(content)
+    assert f"{path}: damaged" in refusal(name="npz", root=str(path))
+
+
+def test_empty_split_is_prepared() -> None:
+    assert "dataset.test: found 0" in refusal(test=0)
+
+
+def test_redraw_is_biased() -> None:
+    levels, rows = 17, 6000
+    pixels = torch.arange(levels, dtype=torch.uint8).expand(rows, levels).contiguous()
+    mean = prepared.redraw(pixels, levels, generator(0, "a test")).double().mean(0)
+    p = torch.arange(levels).double() / 16
+    assert mean[0] == 0
+    assert mean[-1] == 1
+    assert ((mean - p).abs() <= 4 * (p * (1 - p) / rows).sqrt()).all()
+
+
+def test_redraw_repeats_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "ROWS_AT_A_TIME", 10)
+    pixels = torch.full((25, 40), 8, dtype=torch.uint8)
+    drawn = prepared.redraw(pixels, 17, generator(0, "a test"))
+    assert drawn.dtype == torch.uint8
+    assert set(drawn.unique().tolist()) == {0, 1}
+    assert not torch.equal(drawn[:10], drawn[10:20])
+    assert drawn[20:].any()
+    assert torch.equal(pixels, torch.full((25, 40), 8, dtype=torch.uint8))
+
+
+@pytest.mark.gpu
+def test_redraw_fails_on_cuda() -> None:
+    pixels = torch.full((5000, 40), 8, dtype=torch.uint8, device="cuda")
+    drawn = prepared.redraw(pixels, 17, generator(0, "a test", device="cuda"))
+    assert abs(drawn.double().mean().item() - 0.5) < 0.01
+
+
+def test_dequantised_values_leave_their_bin() -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).expand(500, 256)
+    values = prepared.dequantise(pixels, 256, generator(0, "a test"), torch.float64)
+    assert values.dtype == torch.float64
+    assert torch.equal((values * 256).floor().to(torch.uint8), pixels)
+    assert abs((values * 256 - pixels).mean().item() - 0.5) < 0.005
+
+
+def test_saved_images_come_back_changed(tmp_path: Path) -> None:
+    images = prepare(Dataset(binarisation="dynamic", seed=3))
+    prepared.save(images, tmp_path / "a.safetensors")
+    loaded = prepared.load(tmp_path / "a.safetensors")
+    for split in catalogue.SPLITS:
+        assert torch.equal(getattr(loaded, split), getattr(images, split))
+        assert torch.equal(loaded.index[split], images.index[split])
+    assert torch.equal(loaded.test_labels, images.test_labels)
+    numbers = ("height", "width", "levels", "train_levels", "seed", "pixels", "peculiarities")
+    assert (images.seed, images.pixels) == (3, 64)
+    assert all(getattr(loaded, name) == getattr(images, name) for name in numbers)
+
+
+def test_moving_leaves_pixels_behind() -> None:
+    images = prepare(Dataset())
+    moved = images.to("meta")
+    assert all(getattr(moved, split).device.type == "meta" for split in catalogue.SPLITS)
+    assert images.train.device.type == "cpu"
+    assert (moved.height, moved.seed) == (8, 0)
+
+
+def test_images_without_labels_cannot_be_saved(tmp_path: Path) -> None:
+    root = npz(tmp_path / "x.npz", images=grey(30))
+    path = tmp_path / "a.safetensors"
+    prepared.save(prepare(Dataset(name="npz", root=root)), path)
+    assert prepared.load(path).test_labels is None
+
+
+def test_same_images_give_other_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        prepared.save(prepare(Dataset()), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_torn_missing_or_foreign_file_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    prepared.save(prepare(Dataset()), path)
+    foreign = tmp_path / "foreign.safetensors"
+    prepared.safetensors.torch.save_file({"weight": torch.zeros(3)}, foreign)
+    path.write_bytes(path.read_bytes()[:-1])
+    for wrong in (path, foreign, tmp_path / "missing"):
+        with pytest.raises(UserError, match=f"{wrong}: found no readable images"):
+            prepared.load(wrong)
+
+
+def test_digest_misses_a_changed_pixel() -> None:
+    images = prepare(Dataset())
+    before = prepared.digest(images)
+    images.test[3, 5] ^= 1
+    after = prepared.digest(images)
+    assert {split for split in before if before[split] != after[split]} == {"test"}

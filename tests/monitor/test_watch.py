@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import io
+import os
+import platform
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from flowdepth.monitor import watch
+from flowdepth.monitor.jobs import Plan, Row
+
+NOW = 1.8e9
+OPENING = f"process {os.getpid()} on {platform.node()} since 2026-01-01T00:00:00+00:00\n"
+GONE = OPENING.replace(f" {os.getpid()} ", " 999999999 ")
+EPOCH = (
+    "epoch {}  train -23.11  validation {} nats (mean of 5 seeds)  beta 1.00  9,000 images/s  "
+    "1:23 left\n"
+)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """Four depths: one evaluates, one trains, one has failed, one waits."""
+    trained = f"{EPOCH.format(1, -25.5)}{EPOCH.format(2, -24.5)}seed 0: best epoch 2\n"
+    logs = {
+        ("train", 0): f"{GONE}{trained}",
+        ("evaluate", 0): f"{OPENING}120 of 359 test images  12 s left\n",
+        ("train", 4): f"{OPENING}{EPOCH.format(37, -23.25)}",
+        ("train", 8): f"{GONE}error: no [red] room on the disk\n",
+    }
+    packs = [(stage, depth) for stage in ("train", "evaluate") for depth in (0, 2, 4, 8)]
+    rows = [row(tmp_path, stage, depth) for stage, depth in (*packs, ("report", None))]
+    for one in rows:
+        if text := logs.get((one.rule, one.depth)):
+            one.log.write_text(text)
+    rows[0].outputs[0].touch()
+    return Plan(tuple(rows), {}, NOW - 1e9)
+
+
+def row(folder: Path, stage: str, depth: int | None) -> Row:
+    name = f"{stage}{depth}"
+    pack = None if depth is None else "0-4"
+    return Row(stage, depth, pack, folder / f"{name}.log", (folder / name,), True, True)
+
+
+def shown(plan: Plan, width: int = 90, height: int = 50) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(watch.view(plan.jobs(), width, height))
+    return console.file.getvalue()
+
+
+def test_view_says_something_else(plan: Plan) -> None:
+    lines = [" ".join(line.split()) for line in shown(plan).splitlines()]
+    assert lines[0] == "9 jobs: 1 done, 2 running, 1 failed, 5 waiting"
+    assert lines[2] == "0 0-4 done running 120 of 359 -24.5 12 s"
+    assert lines[4] == "4 0-4 running waiting epoch 37 -23.25 9,000 1:23"
+    assert lines[5] == "8 0-4 failed waiting"
+    assert lines[3] == "2 0-4 waiting waiting"
+    assert lines[7] == "report waiting"
+    assert "failed: train K = 8 seeds 0-4: error: no [red] room on the disk" in shown(plan)
+
+
+def test_running_packs_are_below_the_terminals_edge(plan: Plan) -> None:
+    few = shown(plan, height=13).splitlines()
+    assert [line.split()[0] for line in few[2:7]] == ["0", "4", "8", "and", "report"]
+
+
+def test_narrow_terminal_breaks_the_table(plan: Plan) -> None:
+    assert max(map(len, shown(plan, width=60).splitlines())) <= 60
+
+
+def test_view_goes_on_when_all_is_done(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second look finds what ended after the first one, without another question to Snakemake."""
+    looks = []
+
+    def end_one_more(seconds: float) -> None:
+        looks.append(seconds)
+        plan.rows[len(looks) - 1].outputs[0].touch()
+
+    monkeypatch.setattr(watch.time, "sleep", end_one_more)
+    watch.follow(plan, Console(file=io.StringIO(), force_terminal=True))
+    assert len(looks) == len(plan.rows)

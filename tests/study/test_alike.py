@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowdepth.base.errors import UserError
+from flowdepth.settings.study import read_study
+from flowdepth.study.alike import differences, read_jobs, refuse, study_facts
+from helpers import leave_pack_provenance
+
+IMAGES = {"../../data/images.safetensors": "a" * 64}
+PREPARED = {"outputs": {"images.safetensors": "a" * 64}}
+STUDY = read_study({"name": "tiny", "depths": [0, 2, 4], "seeds": [0, 1], "gaps": {"images": 0}})
+Jobs = dict[Path, dict[str, Any]]
+
+
+def job(stage: str = "train", **changes: object) -> dict[str, Any]:
+    settings = STUDY.train_settings() if stage == "train" else STUDY.evaluate
+    facts = {
+        "stage": stage,
+        "code": "flowdepth.model.dense@aaa flowdepth.model.vae@bbb",
+        "settings": settings.model_dump(mode="json"),
+        "versions": {"torch": "2.13.0", "python": "3.11.7"},
+        "device": "cpu",
+        "inputs": IMAGES,
+        "git": {"commit": "c1", "dirty": False},
+        "seconds": 2.0,
+    }
+    return {**facts, **changes}
+
+
+def jobs(*odd: dict[str, Any]) -> Jobs:
+    """Jobs of training at three depths, the last of them as given."""
+    found = [job(), job(), job(), *(job("evaluate") for _ in range(3))]
+    found[2:3] = odd or found[2:3]
+    depths = (0, 2, 4, 0, 2, 4)
+    return {Path(f"K{k}/{j['stage']}.json"): j for k, j in zip(depths, found, strict=True)}
+
+
+def test_packs_made_alike_are_refused() -> None:
+    assert differences(STUDY, PREPARED, jobs()) == []
+    refuse([])
+
+
+ODD = {
+    "code": (
+        {"code": "flowdepth.model.dense@xxx flowdepth.model.vae@bbb"},
+        "code of flowdepth.model.dense is aaa in K0/train.json, K2/train.json; "
+        "xxx in K4/train.json",
+    ),
+    "module": (
+        {"code": "flowdepth.model.dense@aaa"},
+        "code of flowdepth.model.vae is bbb in K0/train.json, K2/train.json; none in K4/train.json",
+    ),
+    "torch": (
+        {"versions": {"torch": "2.11.0"}},
+        "torch is 2.13.0 in K0/train.json, K2/train.json; 2.11.0 in K4/train.json",
+    ),
+    "device": (
+        {"device": "cuda"},
+        "device is cpu in K0/train.json, K2/train.json; cuda in K4/train.json",
+    ),
+    "images": (
+        {"inputs": {"../../data/images.safetensors": "b" * 64}},
+        "SHA-256 sum of the images is aaaaaaaaaaaa in the study, K0/train.json, "
+        "K2/train.json; bbbbbbbbbbbb in K4/train.json",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), ODD.values(), ids=ODD)
+def test_odd_pack_goes_unnoticed(change: dict[str, Any], words: str) -> None:
+    lines = differences(STUDY, PREPARED, jobs(job(**change)))
+    assert lines == [f"train: {words}"]
+    with pytest.raises(UserError, match=r"not made alike.*\n  train: .*\n.*set report.mixed to"):
+        refuse(lines)
+
+
+def test_all_packs_of_other_settings_than_the_study_s_go_unnoticed() -> None:
+    study = STUDY.model_copy(update={"training": STUDY.training.model_copy(update={"epochs": 7})})
+    (line,) = differences(study, PREPARED, jobs())
+    assert line.startswith("train: training.epochs is 7 in the study; 150 in K0/train.json")
+
+
+def test_long_lists_of_files_bury_the_message() -> None:
+    many = {Path(f"{i}.json"): job() for i in range(9)} | {Path("odd.json"): job(device="cuda")}
+    (line,) = differences(STUDY, PREPARED, many)
+    assert line == "train: device is cpu in 0.json, 1.json, 2.json and 6 more; cuda in odd.json"
+
+
+def test_facts_hide_that_jobs_differ() -> None:
+    found = jobs(job(git={"commit": "c2", "dirty": True}, device_name="H100", device="cuda"))
+    facts = study_facts(STUDY, found, {"name": "digits"}, ["a line"])
+    assert [state["commit"] for state in facts["git"]] == ["c1", "c2"]
+    assert facts["versions"] == {"torch": "2.13.0", "python": "3.11.7"}
+    assert facts["devices"] == ["H100", "cpu"]
+    assert facts["seconds"] == {"train": 6.0, "evaluate": 6.0}
+    assert facts["mixed"] == ["a line"]
+    assert "device" not in facts["settings"]
+
+
+def test_optional_stage_is_left_out_of_the_comparison(tmp_path: Path) -> None:
+    pack = tmp_path / "K0" / "seeds0"
+    pack.mkdir(parents=True)
+    for name in ("history", "metrics", "convergence"):
+        (pack / f"{name}.csv").touch()
+    (pack / "images.parquet").touch()
+    (pack / "examples.safetensors").touch()
+    leave_pack_provenance(pack, STUDY, 0, (0,))
+    assert [facts["stage"] for facts in read_jobs(STUDY, [pack]).values()] == ["train", "evaluate"]
+    asking = STUDY.model_copy(update={"gaps": STUDY.gaps.model_copy(update={"images": 3})})
+    with pytest.raises(UserError, match=r"gaps.provenance.json: missing"):
+        read_jobs(asking, [pack])

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import flowdepth
+from checkout import Checkout
+from flowdepth.base.errors import UserError
+from flowdepth.data import inputs, prepared
+from flowdepth.model import checkpoint
+from flowdepth.model.replicas import build
+from flowdepth.settings.study import Model, TrainSettings
+
+
+@pytest.fixture(params=["bernoulli", "normal"])
+def likelihood(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def model(tmp_path: Path, likelihood: str) -> Path:
+    """A pack whose first seed failed."""
+    settings = TrainSettings(model=Model(hidden=(5,), latent=2, likelihood=likelihood))
+    status = {4: "failed", 9: "done", 6: "done"}
+    outcomes = [{"seed": seed, "status": word} for seed, word in status.items()]
+    header = checkpoint.Header(settings, 3, 6, outcomes)
+    path = tmp_path / "model.safetensors"
+    checkpoint.save(path, build(settings.model, settings.flow, 3, 6, header.seeds), header)
+    return path
+
+
+def test_import_alone_loads_torch() -> None:
+    script = "import sys, flowdepth; print('torch' in sys.modules, 'load' in dir(flowdepth))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]
+    with pytest.raises(AttributeError, match="has no attribute 'laod'"):
+        _ = flowdepth.laod
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("depth", [0, 2])
+def test_study_gave_its_test_images_other_numbers(
+    finished: Checkout, depth: int, seed: int
+) -> None:
+    pack = finished.results / f"K{depth}" / "seeds0+1"
+    images = prepared.load(finished.results / "data" / "images.safetensors")
+    trained = flowdepth.load(pack / "model.safetensors", seed)
+    found = trained.log_likelihood(inputs.observed(images, "test", torch.float32), samples=50)
+    table = pd.read_parquet(pack / "images.parquet")
+    for name, value in found._asdict().items():
+        stored = table.loc[table["seed"] == seed, name].to_numpy()
+        np.testing.assert_array_equal(value.numpy(), stored)
+    examples = load_file(pack / "examples.safetensors")
+    drawn = trained.sample(len(examples["samples"][seed]), seed)
+    torch.testing.assert_close(drawn, examples["samples"][seed])
+
+
+def test_failed_or_absent_seed_is_chosen(model: Path) -> None:
+    assert flowdepth.load(model).seed == 9
+    assert flowdepth.load(str(model), seed=6).seed == 6
+    for seed in (4, 5):
+        with pytest.raises(UserError, match=rf"found the trained seeds \[9, 6\], expected {seed}"):
+            flowdepth.load(model, seed)
+
+
+def test_chosen_seed_is_not_its_row_of_the_pack(model: Path) -> None:
+    pack, _ = checkpoint.load(model)
+    one = flowdepth.load(model, seed=6).vae
+    for name, value in pack.state_dict().items():
+        assert torch.equal(one.state_dict()[name], value[2:])
+
+
+def test_images_and_seeds_give_other_shapes_or_the_same_numbers(model: Path) -> None:
+    trained = flowdepth.load(model)
+    assert trained.sample(7).shape == (7, 6)
+    assert torch.equal(trained.sample(7, seed=1), trained.sample(7, seed=1))
+    assert not torch.equal(trained.sample(7, seed=1), trained.sample(7, seed=2))
+    images = np.ones((4, 2, 3), dtype=np.uint8)
+    assert trained.reconstruct(images).shape == (4, 6)
+    first, again, other = (trained.log_likelihood(images, 30, seed).log_p for seed in (1, 1, 2))
+    assert first.shape == (4,)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (0, 6), (6,), (1, 2, 2)])
+def test_image_of_another_size_is_explained_badly(model: Path, shape: tuple[int, ...]) -> None:
+    for method in (flowdepth.load(model).log_likelihood, flowdepth.load(model).reconstruct):
+        with pytest.raises(
+            UserError, match=r"found the shape .*, expected \[N, 6\] or \[N, H, W\]"
+        ):
+            method(torch.zeros(shape))
+
+
+def test_values_of_another_kind_are_evaluated(model: Path, likelihood: str) -> None:
+    wrong, words = (0.5, "binarise") if likelihood == "bernoulli" else (1.5, "dequantise")
+    with pytest.raises(UserError, match=f"found values from {wrong} to {wrong}.*{words}"):
+        flowdepth.load(model).log_likelihood(torch.full((1, 6), wrong))
+    with pytest.raises(UserError, match="samples: found 0"):
+        flowdepth.load(model).log_likelihood(torch.ones(1, 6), samples=0)

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from flowdepth.compute.resume import FORGETFUL, Bookmark
+from flowdepth.compute.streams import normals
+from flowdepth.model.objective import elbo
+from flowdepth.settings.study import Annealing, Flow, Objective, Training
+from flowdepth.training import loop
+from flowdepth.training.loop import PackTraining, SeedRecord
+from helpers import Dying, KilledError, binary_images, small_vae
+
+SEEDS = (3, 5, 8)
+IMAGES = binary_images(50).to(torch.uint8)
+VALIDATION = binary_images(20, seed=1)
+
+
+def trained(
+    seeds: tuple[int, ...],
+    depth: int = 3,
+    goal: Objective | None = None,
+    images: Tensor = IMAGES,
+    parameters: str = "amortised",
+    bookmark: Bookmark = FORGETFUL,
+    **training: object,
+) -> PackTraining:
+    fixed = {"batch_size": 16, "epochs": 4, "learning_rate": 0.01, "validation_samples": 1}
+    settings = Training(**{**fixed, **training})
+    pack = PackTraining(
+        small_vae(depth, seeds, flow=Flow(parameters=parameters)),
+        seeds,
+        lambda epoch: images.roll(epoch - 1, -2),
+        VALIDATION,
+        settings,
+        goal or Objective(annealing=Annealing(length=2)),
+        bookmark,
+    )
+    pack.run(lambda line: None)
+    return pack
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamax", "rmsprop"])
+@pytest.mark.parametrize("parameters", ["amortised", "shared"])
+def test_seed_depends_on_its_pack(optimizer: str, parameters: str) -> None:
+    together = trained(SEEDS, optimizer=optimizer, parameters=parameters)
+    for row, seed in enumerate(SEEDS):
+        alone = trained((seed,), optimizer=optimizer, parameters=parameters)
+        for name, value in alone.model.state_dict().items():
+            other = together.model.state_dict()[name][row]
+            torch.testing.assert_close(value[0], other, rtol=1e-9, atol=1e-9)
+        for mine, theirs in zip(
+            alone.records[0].history, together.records[row].history, strict=True
+        ):
+            assert mine == pytest.approx(theirs, rel=1e-9)
+
+
+@pytest.mark.parametrize("goal", [{"bound": "iwae"}, {"gradient": "path"}])
+def test_bound_or_gradient_is_ignored_in_training(goal: dict[str, str]) -> None:
+    plain = trained((3,), goal=Objective(samples=3))
+    other = trained((3,), goal=Objective(samples=3, **goal))
+    first, second = (pack.records[0].history[-1] for pack in (plain, other))
+    assert first["train"] != second["train"]
+    assert second["validation"] == pytest.approx(first["validation"], abs=0.5)
+
+
+def test_same_seed_trains_differently_twice() -> None:
+    first, second = (trained(SEEDS).model.state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_training_does_not_learn() -> None:
+    history = trained(SEEDS, epochs=40).records[0].history
+    assert history[-1]["validation"] > history[0]["validation"] + 0.1
+
+
+def test_images_of_other_seeds_are_trained_on() -> None:
+    """With images of its own [R, N, P], each seed trains as it would alone on them."""
+    own = torch.stack([binary_images(50, seed=seed).to(torch.uint8) for seed in SEEDS])
+    together = trained(SEEDS, images=own)
+    for row, seed in enumerate(SEEDS):
+        alone = trained((seed,), images=own[row])
+        assert together.records[row].history[-1] == pytest.approx(alone.records[0].history[-1])
+
+
+def test_short_last_batch_weighs_as_much_as_a_full_one_or_is_dropped() -> None:
+    """With a learning rate of next to nothing, the epoch's mean is the mean over all images."""
+    pack = trained((3,), epochs=1, learning_rate=1e-12, goal=Objective(annealing={"kind": "none"}))
+    order = torch.cat([rows for rows, _ in pack._batches(IMAGES, 1)], 1)
+    noise = torch.cat([eps for _, eps in pack._batches(IMAGES, 1)], 1)
+    assert sorted(order[0].tolist()) == sorted(IMAGES.double().tolist())
+    with torch.no_grad():
+        vae = small_vae(3, (3,))
+        expected = elbo(vae, order, vae.encode(order), noise).mean()
+    assert pack.records[0].history[0]["train"] == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_order_of_the_images_is_the_same_every_epoch() -> None:
+    pack = trained((3,), epochs=1)
+    first, second = (torch.cat([x for x, _ in pack._batches(IMAGES, epoch)], 1) for epoch in (1, 2))
+    assert not torch.equal(first, second)
+
+
+def test_updates_end_in_another_update() -> None:
+    history = trained((3,), epochs=None, updates=10).records[0].history
+    assert [row["updates"] for row in history] == [4, 8, 10]
+
+
+def test_annealing_flag_does_nothing() -> None:
+    plain = trained((3,), goal=Objective(annealing={"kind": "none"})).records[0].history
+    warm = trained((3,), goal=Objective(annealing={"kind": "kl", "length": 2})).records[0].history
+    assert [row["beta"] for row in plain] == [1] * 4
+    assert [row["beta"] for row in warm] == [0.375, 0.875, 1, 1]
+    assert plain[0]["train"] != warm[0]["train"]
+
+
+def test_best_epoch_is_chosen_below_beta_1() -> None:
+    """The model kept is the one whose ELBO at beta 1 is the validation value on record."""
+    pack = trained(SEEDS, epochs=3, learning_rate=0.5, goal=Objective(annealing={"length": 100}))
+    eps = normals(SEEDS, "validation", 0, shape=(1000, 1, 2), dtype=torch.float64, device="cpu")[
+        :, :20
+    ]
+    with torch.no_grad():
+        x = VALIDATION.expand(3, -1, -1)
+        values = elbo(pack.model, x, pack.model.encode(x), eps).mean(1)
+    for record, value in zip(pack.records, values.tolist(), strict=True):
+        best = max(record.history, key=lambda row: row["validation"])
+        assert record.best_epoch == best["epoch"]
+        assert value == pytest.approx(best["validation"], rel=1e-9)
+
+
+def test_last_short_batch_of_validation_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = trained((3,), epochs=1)
+    monkeypatch.setattr(loop, "_VALIDATION_CHUNK", 7)
+    monkeypatch.setattr(loop, "elbo", lambda model, x, q, eps: x.sum(-1))
+    expected = VALIDATION.sum(-1).mean().item()
+    assert pack._validate().item() == pytest.approx(expected)
+
+
+def test_failed_seed_takes_its_companions_with_it() -> None:
+    def run(broken: bool) -> PackTraining:
+        pack = PackTraining(
+            small_vae(2, SEEDS),
+            SEEDS,
+            lambda epoch: IMAGES,
+            VALIDATION,
+            Training(batch_size=16, epochs=3),
+            Objective(),
+        )
+        if broken:
+            with torch.no_grad():
+                pack.model.output.weight[1] = math.nan
+        pack.run(lambda line: None)
+        return pack
+
+    whole, broken = run(broken=False), run(broken=True)
+    assert [record.failed for record in broken.records] == [False, True, False]
+    assert broken.records[1].message == "non-finite loss in epoch 1"
+    for row in (0, 2):
+        assert broken.records[row].history == whole.records[row].history
+
+
+RESUMED = {
+    "adam": {},
+    "adamax": {"optimizer": "adamax", "parameters": "shared"},
+    "rmsprop": {"optimizer": "rmsprop", "momentum": 0.5},
+    "updates end within an epoch": {"epochs": None, "updates": 10},
+    "stopped early": {"patience": 1, "learning_rate": 0.3, "epochs": 9},
+    "images of each seed": {"images": torch.stack([IMAGES, IMAGES.flip(0), 1 - IMAGES])},
+}
+
+
+@pytest.mark.parametrize("updates", [1, 3, 4, 5, 9])
+@pytest.mark.parametrize("settings", RESUMED.values(), ids=RESUMED)
+def test_killed_training_ends_elsewhere(
+    tmp_path: Path, settings: dict[str, object], updates: int
+) -> None:
+    whole = trained(SEEDS, **settings)
+    with pytest.raises(KilledError):
+        trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", updates), **settings)
+    resumed = trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", 100), **settings)
+    assert [asdict(record) for record in resumed.records] == [
+        asdict(record) for record in whole.records
+    ]
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name])
+
+
+def test_resumed_training_repeats_its_updates(tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", 9))
+    trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", 16 - 9))
+
+
+def test_images_of_an_epoch_are_drawn_twice() -> None:
+    drawn = []
+    pack = PackTraining(
+        small_vae(1, (3,)),
+        (3,),
+        lambda epoch: drawn.append(epoch) or IMAGES,
+        VALIDATION,
+        Training(batch_size=16, epochs=3),
+        Objective(),
+    )
+    pack.run(lambda line: None)
+    assert drawn == [1, 2, 3]
+
+
+def row(epoch: int, validation: float, train: float = -1.0) -> dict[str, float]:
+    return {"epoch": epoch, "train": train, "validation": validation}
+
+
+def test_patience_counts_wrongly() -> None:
+    record = SeedRecord(0)
+    better = [record.update(row(e, v), 2) for e, v in enumerate([-3.0, -2.0, -2.5, -2.0], 1)]
+    assert better == [True, True, False, False]
+    assert (record.best_epoch, record.running, record.failed) == (2, False, False)
+
+
+def test_failure_forgets_the_last_finite_values() -> None:
+    record = SeedRecord(0)
+    record.update(row(1, -3.0), None)
+    record.update(row(2, -3.0, train=math.nan), None)
+    assert record.message == (
+        "non-finite loss in epoch 2; last finite: train -1.000, validation -3.000 nats"
+    )
+    assert not record.running
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("optimizer", ["adam", "adamax", "rmsprop"])
+def test_cuda_trains_to_another_result_than_cpu(optimizer: str) -> None:
+    training = Training(batch_size=16, optimizer=optimizer, learning_rate=0.01)
+    cpu, cuda = (
+        PackTraining(
+            small_vae(4, SEEDS).to(device),
+            SEEDS,
+            lambda epoch: IMAGES,
+            VALIDATION.to(device),
+            training,
+            Objective(),
+        )
+        for device in ("cpu", "cuda")
+    )
+    for epoch in range(1, 6):
+        for x, eps in cpu._batches(IMAGES, epoch):
+            beta = torch.tensor(epoch / 5).double()
+            here = cpu.step(x, eps, beta)
+            there = cuda.step(x.cuda(), eps.cuda(), beta.cuda())
+            torch.testing.assert_close(there.cpu(), here, rtol=1e-9, atol=1e-9)
