@@ -17,7 +17,7 @@ from benchmarks.work import BATCH, Sizes, images, sampling_flops, training_flops
 from flowdepth.compute.devices import select
 from flowdepth.estimation.importance import estimate
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import Annealing, Flow, Model, Objective, Training
+from flowdepth.settings.sections import Annealing, Flow, Model, Objective, Training
 
 COLUMNS = ("measurement", "what", "depth", "seeds", "value", "unit")
 Row = dict[str, Any]

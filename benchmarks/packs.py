@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.work import BATCH, LEARNING_RATE, Sizes, images
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import Annealing, Flow, Model, Objective, Training
+from flowdepth.settings.sections import Annealing, Flow, Model, Objective, Training
 from flowdepth.training.loop import PackTraining
 
 PLAIN_ELBO = Objective(annealing=Annealing(kind="none"))

@@ -16,7 +16,8 @@ from flowdepth.compute.resume import Sidecar, State
 from flowdepth.data.prepared import prepare
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Dataset, Flow, Model, Study
+from flowdepth.settings.sections import Dataset, Flow, Model
+from flowdepth.settings.study import Study
 from flowdepth.study.provenance import SUFFIX, Job
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -16,7 +16,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.data import inputs, prepared
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import Model, TrainSettings
+from flowdepth.settings.sections import Model, TrainSettings
 
 
 @pytest.fixture(params=["bernoulli", "normal"])

@@ -15,6 +15,7 @@ import pytest
 
 import flowdepth
 from flowdepth import cli
+from flowdepth.data import prepared
 from flowdepth.stages.command import INTERRUPTED
 from flowdepth.study import provenance
 

@@ -18,7 +18,7 @@ from flowdepth.estimation.quadrature import exact_log_likelihood
 from flowdepth.model.flows.planar import Layers
 from flowdepth.model.objective import log_weight
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Flow
+from flowdepth.settings.sections import Flow
 from helpers import binary_images, closed_form, ppca, small_vae
 
 

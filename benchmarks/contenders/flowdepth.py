@@ -10,7 +10,7 @@ from benchmarks.work import BATCH, LEARNING_RATE, Sizes
 from flowdepth.compute.devices import select
 from flowdepth.estimation.importance import estimate
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import Annealing, Flow, Model, Objective, Training
+from flowdepth.settings.sections import Annealing, Flow, Model, Objective, Training
 from flowdepth.training.loop import PackTraining
 
 _GOAL = Objective(annealing=Annealing(kind="none"))

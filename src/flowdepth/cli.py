@@ -22,7 +22,8 @@ from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_bytes
 from flowdepth.data import catalogue, inputs, prepared
 from flowdepth.estimation.pareto import K_HAT_LIMIT
-from flowdepth.settings.study import Dataset, Study, TrainSettings, read_study
+from flowdepth.settings.sections import Dataset, TrainSettings
+from flowdepth.settings.study import Study, read_study
 from flowdepth.stages import prepare, train
 from flowdepth.stages.command import guarded
 

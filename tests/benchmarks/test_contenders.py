@@ -13,7 +13,7 @@ from flowdepth.estimation.importance import estimate
 from flowdepth.model.dense import Dense
 from flowdepth.model.flows.planar import invertible
 from flowdepth.model.objective import objective
-from flowdepth.settings.study import Objective
+from flowdepth.settings.sections import Objective
 
 SIZES = Sizes(pixels=20, hidden=(16, 12), latent=5)
 DEPTH = 3

@@ -20,7 +20,7 @@ from flowdepth.estimation.gaps import inference_gap
 from flowdepth.estimation.importance import Estimate, estimate
 from flowdepth.estimation.quadrature import exact_log_likelihood
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Dataset, Gaps, Model, Objective, Training, TrainSettings
+from flowdepth.settings.sections import Dataset, Gaps, Model, Objective, Training, TrainSettings
 from flowdepth.stages.train import train
 from helpers import Dying, KilledError, binary_images, small_vae
 

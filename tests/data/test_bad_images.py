@@ -15,7 +15,8 @@ from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue
 from flowdepth.data.prepared import prepare
 from flowdepth.report.limits import limits
-from flowdepth.settings.study import Dataset, read_study
+from flowdepth.settings.sections import Dataset
+from flowdepth.settings.study import read_study
 from flowdepth.stages.prepare import describe
 from helpers import refusal
 

@@ -10,7 +10,8 @@ import pytest
 
 from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue
-from flowdepth.settings.study import Dataset, Model, Study
+from flowdepth.settings.sections import Dataset, Model
+from flowdepth.settings.study import Study
 
 
 def grey(images: int, height: int = 4, width: int = 5) -> np.ndarray:

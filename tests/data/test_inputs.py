@@ -4,7 +4,7 @@ import torch
 
 from flowdepth.data.inputs import epoch_images, observed
 from flowdepth.data.prepared import prepare
-from flowdepth.settings.study import Dataset
+from flowdepth.settings.sections import Dataset
 
 
 def test_static_images_are_redrawn() -> None:

@@ -10,7 +10,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue, prepared
 from flowdepth.data.prepared import prepare
-from flowdepth.settings.study import Dataset
+from flowdepth.settings.sections import Dataset
 from helpers import refusal
 
 

@@ -16,7 +16,7 @@ import torch
 from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue, prepared, sources
 from flowdepth.data.prepared import prepare
-from flowdepth.settings.study import Dataset
+from flowdepth.settings.sections import Dataset
 from helpers import SHARED, needs_files, refusal
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from flowdepth.estimation import gaps
 from flowdepth.estimation.gaps import InferenceGap, inference_gap, optimise
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Flow, Gaps
+from flowdepth.settings.sections import Flow, Gaps
 from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
 
 SETTINGS = Gaps(images=1, steps=500, learning_rate=0.03, samples=10_000)

@@ -11,7 +11,7 @@ import torch
 from flowdepth.compute.devices import select
 from flowdepth.estimation.importance import Estimate, estimate, summarise_weights
 from flowdepth.estimation.pareto import nested_sizes, pareto_k
-from flowdepth.settings.study import Flow
+from flowdepth.settings.sections import Flow
 from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
 
 

@@ -11,7 +11,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.estimation.posteriors import compare, first_finished, pair, posterior_means
 from flowdepth.model import checkpoint
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Model, TrainSettings
+from flowdepth.settings.sections import Model, TrainSettings
 from helpers import binary_images, ppca, small_vae
 
 

@@ -17,7 +17,7 @@ from flowdepth.estimation import quadrature
 from flowdepth.estimation.quadrature import Exact, exact_log_likelihood, log_joint_grid
 from flowdepth.model.observation import observation
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Model
+from flowdepth.settings.sections import Model
 from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
 
 

@@ -9,7 +9,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Flow, Model, TrainSettings
+from flowdepth.settings.sections import Flow, Model, TrainSettings
 
 SETTINGS = TrainSettings(model=Model(hidden=(5,), latent=2))
 

@@ -9,7 +9,7 @@ from flowdepth.model.convolutions import Convolution
 from flowdepth.model.objective import objective
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Flow, Gaps, Model, Objective
+from flowdepth.settings.sections import Flow, Gaps, Model, Objective
 
 MODEL = Model(network="gated_conv", latent=3)
 # Channels before and after, kernel, stride, padding, as the authors' layers have them.

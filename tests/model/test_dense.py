@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from flowdepth.model.dense import Dense, Hidden
-from flowdepth.settings.study import Model
+from flowdepth.settings.sections import Model
 
 
 @pytest.mark.parametrize(

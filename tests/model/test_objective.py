@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from flowdepth.model.objective import elbo, log_weight, objective, temperature
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Annealing, Flow, Objective
+from flowdepth.settings.sections import Annealing, Flow, Objective
 from helpers import binary_images, small_vae
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from flowdepth.model.observation import Bernoulli, Normal, bits_per_dim, observation
-from flowdepth.settings.study import Model
+from flowdepth.settings.sections import Model
 from helpers import binary_images
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from flowdepth.model.path_gradient import log_density_gradient
-from flowdepth.settings.study import Flow
+from flowdepth.settings.sections import Flow
 from helpers import binary_images, small_vae
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from flowdepth.settings.study import Flow
+from flowdepth.settings.sections import Flow
 from helpers import binary_images, small_vae
 
 

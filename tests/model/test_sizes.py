@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from flowdepth.model.replicas import build
 from flowdepth.model.sizes import network_size
-from flowdepth.settings.study import Flow, Model
+from flowdepth.settings.sections import Flow, Model
 
 NETWORKS = {"dense": Model(latent=3), "gated_conv": Model(network="gated_conv", latent=3)}
 

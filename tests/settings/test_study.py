@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from flowdepth.base.errors import UserError
-from flowdepth.settings.study import Dataset, Study, flat, json_schema, read_study
+from flowdepth.settings.sections import Dataset, flat
+from flowdepth.settings.study import Study, json_schema, read_study
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -16,7 +16,7 @@ from flowdepth.data.inputs import observed
 from flowdepth.estimation.importance import estimate
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import Dataset, Evaluate, Flow, Model, TrainSettings
+from flowdepth.settings.sections import Dataset, Evaluate, Flow, Model, TrainSettings
 from flowdepth.stages import evaluate
 from flowdepth.stages.evaluate import convergence, examples, metrics, per_image
 from flowdepth.study import provenance

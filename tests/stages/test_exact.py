@@ -16,7 +16,7 @@ from flowdepth.estimation.importance import estimate
 from flowdepth.estimation.quadrature import Exact
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import Dataset, Flow, Model, TrainSettings
+from flowdepth.settings.sections import Dataset, Flow, Model, TrainSettings
 from flowdepth.stages import evaluate
 from flowdepth.stages.exact import compare, per_image
 from helpers import leave_provenance

@@ -12,7 +12,7 @@ from flowdepth.analysis.gaps import COLUMNS
 from flowdepth.data import prepared
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import Dataset, Flow, Gaps, Model, TrainSettings
+from flowdepth.settings.sections import Dataset, Flow, Gaps, Model, TrainSettings
 from flowdepth.stages import gaps
 from flowdepth.study import provenance
 from helpers import leave_provenance

@@ -16,7 +16,8 @@ from flowdepth.estimation.posteriors import compare
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
 from flowdepth.report import style
-from flowdepth.settings.study import Dataset, Flow, Model, Study, TrainSettings
+from flowdepth.settings.sections import Dataset, Flow, Model, TrainSettings
+from flowdepth.settings.study import Study
 from flowdepth.stages import posteriors
 from helpers import leave_provenance
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flowdepth.data import prepared
-from flowdepth.settings.study import Dataset
+from flowdepth.settings.sections import Dataset
 from flowdepth.stages import prepare
 
 

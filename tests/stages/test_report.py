@@ -13,7 +13,8 @@ import pytest
 from flowdepth.base.errors import UserError
 from flowdepth.report import captions
 from flowdepth.report.answer import answer, may_be_best, remarks, warning
-from flowdepth.settings.study import Study, flat, read_study
+from flowdepth.settings.sections import flat
+from flowdepth.settings.study import Study, read_study
 from flowdepth.stages import figures, report, tables
 from flowdepth.stages.summarise import study_tables
 from helpers import leave_pack_provenance

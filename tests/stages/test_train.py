@@ -13,7 +13,7 @@ import torch
 from flowdepth.compute.devices import select
 from flowdepth.data import prepared
 from flowdepth.model import checkpoint
-from flowdepth.settings.study import Dataset, Model, Objective, Training, TrainSettings
+from flowdepth.settings.sections import Dataset, Model, Objective, Training, TrainSettings
 from flowdepth.stages.train import train
 from flowdepth.study import provenance
 from helpers import leave_provenance

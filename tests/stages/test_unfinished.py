@@ -13,7 +13,7 @@ import pytest
 from flowdepth.data import prepared
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import Dataset, Evaluate, Flow, Gaps, Model, TrainSettings
+from flowdepth.settings.sections import Dataset, Evaluate, Flow, Gaps, Model, TrainSettings
 from helpers import leave_provenance
 
 SEEDS = (3, 7)

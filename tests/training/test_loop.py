@@ -11,7 +11,7 @@ from torch import Tensor
 from flowdepth.compute.resume import FORGETFUL, Bookmark
 from flowdepth.compute.streams import normals
 from flowdepth.model.objective import elbo
-from flowdepth.settings.study import Annealing, Flow, Objective, Training
+from flowdepth.settings.sections import Annealing, Flow, Objective, Training
 from flowdepth.training import loop
 from flowdepth.training.loop import PackTraining, SeedRecord
 from helpers import Dying, KilledError, binary_images, small_vae

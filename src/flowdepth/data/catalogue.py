@@ -28,7 +28,8 @@ from typing import NamedTuple
 from flowdepth.base.errors import UserError
 from flowdepth.model.sizes import SIDE
 from flowdepth.settings.datasets import KNOWN, Sizes
-from flowdepth.settings.study import Dataset, Study
+from flowdepth.settings.sections import Dataset
+from flowdepth.settings.study import Study
 
 SPLITS = ("train", "validation", "test")
 IDX_FILES = (

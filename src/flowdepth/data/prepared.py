@@ -24,7 +24,7 @@ from flowdepth.data import catalogue, sources
 from flowdepth.data.catalogue import SPLITS
 from flowdepth.data.peculiarities import Peculiarities, peculiarities
 from flowdepth.data.sources import Source
-from flowdepth.settings.study import Dataset
+from flowdepth.settings.sections import Dataset
 
 ROWS_AT_A_TIME = 1024  # of `redraw`: 3 MB of uniforms for 784 pixels
 _FACTS = ("height", "width", "levels", "train_levels", "seed", "peculiarities")

@@ -29,7 +29,7 @@ from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue
 from flowdepth.data.catalogue import SPLITS
 from flowdepth.settings.datasets import KNOWN
-from flowdepth.settings.study import Dataset
+from flowdepth.settings.sections import Dataset
 
 AMAT_ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
 AMAT_MD5 = {  # of the unpacked text

@@ -30,7 +30,7 @@ from flowdepth.estimation.importance import Estimate, summarise_weights
 from flowdepth.model.objective import log_weight
 from flowdepth.model.path_gradient import path_derivative
 from flowdepth.model.vae import FlowVAE, Posterior
-from flowdepth.settings.study import Gaps
+from flowdepth.settings.sections import Gaps
 
 # Latent samples per image and step.
 _SAMPLES_PER_STEP = 4

@@ -19,7 +19,7 @@ from flowdepth.estimation.quadrature import exact_log_likelihood, log_joint_grid
 from flowdepth.model import checkpoint
 from flowdepth.model.objective import log_weight
 from flowdepth.model.vae import FlowVAE, log_standard_normal
-from flowdepth.settings.study import TrainSettings
+from flowdepth.settings.sections import TrainSettings
 
 # N(0, I) leaves e^-21 outside of this square.
 _EPS_HALF_WIDTH = 6.5

@@ -16,7 +16,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_bytes
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import TrainSettings, flat
+from flowdepth.settings.sections import TrainSettings, flat
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from flowdepth.model import sizes
 from flowdepth.model.sizes import Layer
-from flowdepth.settings.study import Model
+from flowdepth.settings.sections import Model
 
 # E[(h sigmoid(g))^2] = 1 for linear parts h, g ~ N(0, 1.75^2): the gate halves what passes it.
 _GATE_GAIN = 1.75

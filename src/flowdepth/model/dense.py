@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowdepth.settings.study import Model
+from flowdepth.settings.sections import Model
 
 _POINTWISE = {"relu": torch.relu, "softplus": functional.softplus, "tanh": torch.tanh}
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from flowdepth.model.path_gradient import path_derivative
 from flowdepth.model.vae import FlowVAE, Posterior, log_standard_normal
-from flowdepth.settings.study import Annealing, Objective
+from flowdepth.settings.sections import Annealing, Objective
 
 
 class LogWeight(NamedTuple):

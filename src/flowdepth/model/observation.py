@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn.functional import softplus
 
-from flowdepth.settings.study import Model
+from flowdepth.settings.sections import Model
 
 # 2^6 numbers of at least 1/2 have a product that every precision holds.
 _FACTORS_LOG2 = 6

@@ -16,7 +16,7 @@ from flowdepth.compute.streams import generator
 from flowdepth.model.convolutions import Convolution
 from flowdepth.model.dense import Dense
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Flow, Model
+from flowdepth.settings.sections import Flow, Model
 
 # Spread of a new layer's amortised parameters over images, against their common value of about 1.
 _FLOW_SPREAD = 0.1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
-from flowdepth.settings.study import Model
+from flowdepth.settings.sections import Model
 
 SIDE = 28
 

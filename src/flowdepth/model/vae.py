@@ -18,7 +18,7 @@ from flowdepth.model.dense import Dense
 from flowdepth.model.flows.layers import Layers, family
 from flowdepth.model.observation import observation
 from flowdepth.settings.flows import KINDS
-from flowdepth.settings.study import Flow, Model
+from flowdepth.settings.sections import Flow, Model
 
 _LOG_2PI = math.log(2 * math.pi)
 # Points decoded at once on the CPU: their pixels stay in a core's own cache.

@@ -20,7 +20,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from flowdepth.base.errors import StoppedError, UserError
-from flowdepth.settings.study import TrainSettings
+from flowdepth.settings.sections import TrainSettings
 
 INTERRUPTED = 75
 # Longer than SLURM takes to end a job that it requeues.

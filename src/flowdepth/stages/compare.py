@@ -17,7 +17,7 @@ from flowdepth.base.files import write_text
 from flowdepth.report import pages
 from flowdepth.report.answer import answer, may_be_best
 from flowdepth.report.typesetting import BRACKET, intervals, p_value
-from flowdepth.settings.study import flat
+from flowdepth.settings.sections import flat
 from flowdepth.stages.command import run
 from flowdepth.study import provenance
 from flowdepth.study.finished import EXAMPLE

@@ -22,7 +22,7 @@ from flowdepth.estimation.pareto import K_HAT_LIMIT, nested_sizes
 from flowdepth.model import checkpoint
 from flowdepth.model.observation import bits_per_dim
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import MOST_EXAMPLES, Evaluate
+from flowdepth.settings.sections import MOST_EXAMPLES, Evaluate
 from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.progress import Progress
 from flowdepth.stages.unfinished import add_interval, sidecar

@@ -31,7 +31,8 @@ from flowdepth.estimation.pareto import WARNING_SHARE
 from flowdepth.report import style
 from flowdepth.report.figures import trust
 from flowdepth.report.figures.published_marks import add_key, mark_published
-from flowdepth.settings.study import Published, Study
+from flowdepth.settings.sections import Published
+from flowdepth.settings.study import Study
 from flowdepth.stages.command import run
 from flowdepth.study.provenance import Job
 

@@ -16,7 +16,7 @@ from flowdepth.compute.out_of_memory import enough
 from flowdepth.data import inputs, prepared
 from flowdepth.estimation.gaps import InferenceGap, inference_gap
 from flowdepth.model import checkpoint
-from flowdepth.settings.study import Gaps
+from flowdepth.settings.sections import Gaps
 from flowdepth.stages.command import add_pack, pack, run
 from flowdepth.stages.progress import Progress
 from flowdepth.stages.unfinished import add_interval, sidecar

@@ -14,7 +14,7 @@ from flowdepth.base.files import write_text
 from flowdepth.data import prepared
 from flowdepth.data.prepared import Images
 from flowdepth.report.limits import limits
-from flowdepth.settings.study import Dataset
+from flowdepth.settings.sections import Dataset
 from flowdepth.stages import command
 from flowdepth.study.provenance import Job
 

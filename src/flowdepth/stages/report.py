@@ -27,7 +27,8 @@ from flowdepth.report import captions, pages
 from flowdepth.report.answer import answer, may_be_best, remarks, warning
 from flowdepth.report.citation import bibtex
 from flowdepth.report.limits import limits
-from flowdepth.settings.study import Study, flat
+from flowdepth.settings.sections import flat
+from flowdepth.settings.study import Study
 from flowdepth.stages.command import run
 from flowdepth.stages.tables import costs, exact, published
 from flowdepth.study import alike, provenance

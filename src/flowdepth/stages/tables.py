@@ -26,7 +26,8 @@ from flowdepth.report.typesetting import (
     with_error,
     write_table,
 )
-from flowdepth.settings.study import Published, Study
+from flowdepth.settings.sections import Published
+from flowdepth.settings.study import Study
 from flowdepth.stages.command import run
 from flowdepth.study.provenance import Job
 

@@ -16,7 +16,7 @@ from flowdepth.compute.resume import FORGETFUL, Bookmark
 from flowdepth.data import inputs, prepared
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
-from flowdepth.settings.study import TrainSettings
+from flowdepth.settings.sections import TrainSettings
 from flowdepth.stages.command import run
 from flowdepth.stages.unfinished import add_interval, sidecar
 from flowdepth.study.provenance import Job

@@ -9,7 +9,8 @@ from typing import Any
 
 from flowdepth.base.environment import versions
 from flowdepth.base.errors import UserError
-from flowdepth.settings.study import Study, flat
+from flowdepth.settings.sections import flat
+from flowdepth.settings.study import Study
 from flowdepth.study import provenance
 
 STUDY, IMAGES = "the study", "images.safetensors"

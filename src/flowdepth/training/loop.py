@@ -22,7 +22,7 @@ from flowdepth.compute.resume import (
 from flowdepth.compute.streams import generator, normals
 from flowdepth.model.objective import elbo, objective, temperature
 from flowdepth.model.vae import FlowVAE
-from flowdepth.settings.study import Objective, Training
+from flowdepth.settings.sections import Objective, Training
 
 # Images validated at once, to bound memory.
 _VALIDATION_CHUNK = 1000

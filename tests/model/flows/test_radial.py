@@ -6,7 +6,7 @@ from torch import Tensor
 
 from flowdepth.model.flows.radial import Layers
 from flowdepth.model.path_gradient import log_density_gradient
-from flowdepth.settings.study import Flow
+from flowdepth.settings.sections import Flow
 from helpers import binary_images, small_vae
 
 

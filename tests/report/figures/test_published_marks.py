@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from flowdepth.report import style
-from flowdepth.settings.study import Published, Study
+from flowdepth.settings.sections import Published
+from flowdepth.settings.study import Study
 from flowdepth.stages.figures import nll_by_depth
 from flowdepth.stages.summarise import study_tables
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flowdepth.report import style
-from flowdepth.settings.study import Published
+from flowdepth.settings.sections import Published
 
 # Shares of the measured range: how much the axis may grow on either side, and left around a mark.
 _GROWTH, _AIR = 0.5, 0.06

@@ -1,0 +1,32 @@
+"""The kinds of values that settings have, and how they are read from a command line."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, Strict
+
+_WORDS = {"null": None, "true": True, "false": False}
+
+
+def from_command_line(value: object) -> object:
+    """Read numbers, truth and null, which reach us as text where ``--config`` nests them."""
+    if not isinstance(value, str):
+        return value
+    return int(value) if re.fullmatch(r"[+-]?\d+", value) else _WORDS.get(value, value)
+
+
+Flag = Annotated[bool, Strict(), BeforeValidator(from_command_line)]
+# A C int: what sizes and counts fit into, whatever reads them.
+Whole = Annotated[int, Strict(), BeforeValidator(from_command_line), Field(le=2**31 - 1)]
+Count = Annotated[Whole, Field(ge=1)]
+OptionalCount = Annotated[Count | None, BeforeValidator(from_command_line)]
+Index = Annotated[Whole, Field(ge=0)]
+Depth = Annotated[Whole, Field(ge=0, le=10_000)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+# What a path and the words of a command cannot hold, and the longest of both on Linux.
+Location = Annotated[str, Field(min_length=1, max_length=4095, pattern=r"^[^\x00]*$")]
+Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Sentence = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
