@@ -14,9 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from flowdepth.analysis.writers import write_frame
 from flowdepth.base.environment import git, versions
-from flowdepth.base.files import write_text
+from flowdepth.base.files import write_frame, write_text
 from flowdepth.report.typesetting import markdown
 
 FOLDER = Path(__file__).parent / "results"

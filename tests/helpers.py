@@ -13,7 +13,7 @@ from torch.distributions import MultivariateNormal
 from flowdepth.analysis.readers import PACK_FILES
 from flowdepth.base.errors import UserError
 from flowdepth.compute.resume import Sidecar, State
-from flowdepth.data.prepared import prepare
+from flowdepth.data.prepare import prepare
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Dataset, Flow, Model

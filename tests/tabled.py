@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flowdepth.analysis.summary import study_tables
 from flowdepth.report import captions
 from flowdepth.settings.study import Study
 from flowdepth.stages import tables
-from flowdepth.stages.summarise import study_tables
 from helpers import leave_provenance
 
 OUTPUTS = {"output": "report.html", "provenance": "provenance.json"}

@@ -13,8 +13,8 @@ from torch.distributions import Bernoulli, Normal
 
 from flowdepth.compute.streams import normals
 from flowdepth.estimation.importance import Estimate, estimate, summarise_weights
-from flowdepth.estimation.pareto import K_HAT_LIMIT
 from flowdepth.estimation.quadrature import exact_log_likelihood
+from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.model.flows.planar import Layers
 from flowdepth.model.objective import log_weight
 from flowdepth.model.vae import FlowVAE

@@ -16,16 +16,21 @@ import yaml
 from matplotlib.image import imsave
 from torch import Tensor
 
-from flowdepth.analysis.writers import write_frame
 from flowdepth.api import LogLikelihood, TrainedModel, load
 from flowdepth.base.errors import UserError
-from flowdepth.base.files import write_bytes
-from flowdepth.data import catalogue, inputs, prepared
-from flowdepth.estimation.pareto import K_HAT_LIMIT
-from flowdepth.settings.sections import Dataset, TrainSettings
+from flowdepth.base.files import write_bytes, write_frame
+from flowdepth.data import inputs, prepared
+from flowdepth.estimation.thresholds import K_HAT_LIMIT
+from flowdepth.settings.sections import Dataset, PackSettings, TrainSettings
 from flowdepth.settings.study import Study, read_study
-from flowdepth.stages import prepare, train
+from flowdepth.stages import prepare
 from flowdepth.stages.command import guarded
+from flowdepth.stages.describe import describe_images
+from flowdepth.stages.pack import PackCommand
+from flowdepth.stages.prepare import prepare_images
+from flowdepth.stages.train import train_pack
+from flowdepth.study import layout
+from flowdepth.study.check import check
 
 SECTIONS = ("dataset", *TrainSettings.model_fields)
 
@@ -80,25 +85,23 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def fit(args: argparse.Namespace) -> None:
     """Prepare the images and train, as a study does."""
-    model, data = args.output / "model.safetensors", args.output / "data"
+    model = layout.outputs("train", args.output)["model"]
     _refuse_existing(model)
     study = _study(args)
-    catalogue.check(study)
-    images = data / "images.safetensors"
-    prepare.main(
-        [
-            *("--settings", study.dataset.canonical(), "--images", str(images)),
-            *("--facts", str(data / "dataset.json")),
-            *("--provenance", str(data / "prepare.provenance.json")),
-        ]
-    )
-    train.main(
-        [
-            *("--settings", study.train_settings().canonical(), "--device", args.device),
-            *("--depth", str(args.depth), "--seeds", str(args.seed), "--images", str(images)),
-            *("--model", str(model), "--history", str(args.output / "history.csv")),
-            *("--provenance", str(args.output / "train.provenance.json")),
-        ]
+    check(study)
+    prepare_images(study.dataset, args.output)
+    describe_images(study.dataset, args.output)
+    text = study.pack_settings("train")
+    train_pack(
+        PackCommand(
+            settings=PackSettings.model_validate_json(text),
+            text=text,
+            depth=args.depth,
+            seeds=(args.seed,),
+            images=layout.outputs("prepare", args.output)["images"],
+            folder=args.output,
+            device=args.device,
+        )
     )
     print(f"wrote {model}")
 
@@ -147,7 +150,7 @@ def _test_images(path: Path, model: TrainedModel) -> Tensor:
     else:
         grey = model.header.settings.model.likelihood == "normal"
         binarisation = "none" if grey else "static"
-        images = prepared.prepare(Dataset(name="npz", root=str(path), binarisation=binarisation))
+        images = prepare(Dataset(name="npz", root=str(path), binarisation=binarisation))
     return inputs.observed(images, "test", torch.float32)
 
 

@@ -8,11 +8,9 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
+from flowdepth.analysis.columns import HISTORY, PACK_METRICS
 from flowdepth.analysis.readers import (
-    HISTORY,
-    PACK_METRICS,
     UNKNOWABLE,
-    depth_of,
     read_costs,
     read_examples,
     read_images,
@@ -23,6 +21,7 @@ from flowdepth.analysis.readers import (
 )
 from flowdepth.base.errors import UserError
 from flowdepth.settings.study import Study, read_study
+from flowdepth.study.layout import depth_of
 from helpers import leave_provenance
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flowdepth.analysis.writers import write_frame
 from flowdepth.base.errors import UserError
+from flowdepth.base.files import write_frame
 
 FRAME = pd.DataFrame({"seed": [3, 7], "nll": [1 / 3, float("nan")], "message": ["done", "failed"]})
 

@@ -14,14 +14,14 @@ from torch import Tensor
 from flowdepth.base.errors import UserError
 from flowdepth.compute import out_of_memory
 from flowdepth.compute.out_of_memory import enough, halved
-from flowdepth.data import prepared
+from flowdepth.data.prepare import prepare
 from flowdepth.estimation import gaps, quadrature
 from flowdepth.estimation.gaps import inference_gap
 from flowdepth.estimation.importance import Estimate, estimate
 from flowdepth.estimation.quadrature import exact_log_likelihood
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Dataset, Gaps, Model, Objective, Training, TrainSettings
-from flowdepth.stages.train import train
+from flowdepth.training.pack import train
 from helpers import Dying, KilledError, binary_images, small_vae
 
 SEEDS = (0, 1)
@@ -123,7 +123,7 @@ def test_training_without_memory_is_a_traceback(
     monkeypatch: pytest.MonkeyPatch, seeds: tuple[int, ...], advice: str
 ) -> None:
     limit(monkeypatch, lambda size: False)
-    images = prepared.prepare(Dataset())
+    images = prepare(Dataset())
     settings = TrainSettings(model=Model(hidden=(4,)), training=Training(), objective=Objective())
     with pytest.raises(UserError, match=advice) as caught:
         train(settings, 1, seeds, images, torch.device("cpu"))

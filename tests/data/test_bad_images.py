@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from flowdepth.base.errors import UserError
-from flowdepth.data import catalogue
-from flowdepth.data.prepared import prepare
+from flowdepth.data.prepare import prepare
 from flowdepth.report.limits import limits
 from flowdepth.settings.sections import Dataset
 from flowdepth.settings.study import read_study
 from flowdepth.stages.prepare import describe
+from flowdepth.study.check import check
 from helpers import refusal
 
 Write = Callable[[Path], None]
@@ -118,7 +118,7 @@ def test_bad_images_pass_or_are_explained_badly(tmp_path: Path, write: Write, wo
     write(path)
     study = {"name": "s", "depths": [0], "seeds": [0], "training": {"batch_size": 2}}
     with pytest.raises(UserError) as caught:
-        catalogue.check(read_study({**study, "dataset": {"name": "npz", "root": str(path)}}))
+        check(read_study({**study, "dataset": {"name": "npz", "root": str(path)}}))
     assert words in str(caught.value)
     assert str(path) in str(caught.value) or "dataset." in str(caught.value)
     assert not (tmp_path / "canary").exists()

@@ -12,6 +12,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue
 from flowdepth.settings.sections import Dataset, Model
 from flowdepth.settings.study import Study
+from flowdepth.study.check import check
 
 
 def grey(images: int, height: int = 4, width: int = 5) -> np.ndarray:
@@ -36,7 +37,7 @@ def study(batch_size: int = 2, **dataset: object) -> Study:
 
 def refusal(batch_size: int = 2, **dataset: object) -> str:
     with pytest.raises(UserError) as caught:
-        catalogue.check(study(batch_size, **dataset))
+        check(study(batch_size, **dataset))
     return str(caught.value)
 
 
@@ -143,11 +144,11 @@ def test_sets_without_files_want_some(tmp_path: Path) -> None:
 
 def test_downloadable_set_is_refused_before_download(tmp_path: Path) -> None:
     for name in ("mnist", "fashion_mnist", "binarized_mnist"):
-        catalogue.check(study(name=name, root=str(tmp_path / "nothing")))
+        check(study(name=name, root=str(tmp_path / "nothing")))
 
 
 def test_default_study_is_refused() -> None:
-    catalogue.check(study(batch_size=1258))
+    check(study(batch_size=1258))
 
 
 def test_batch_larger_than_training_split_passes() -> None:
@@ -221,6 +222,6 @@ def test_pixels_alone_are_compared_with_what_convolutions_take(tmp_path: Path) -
         )
         for i, shape in enumerate([(28, 28), (14, 56)])
     )
-    catalogue.check(square)
+    check(square)
     with pytest.raises(UserError, match=r"takes images of 28x28 pixels, but those .* have 14x56"):
-        catalogue.check(wide)
+        check(wide)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from flowdepth.data.inputs import epoch_images, observed
-from flowdepth.data.prepared import prepare
+from flowdepth.data.prepare import prepare
 from flowdepth.settings.sections import Dataset
 
 

@@ -9,7 +9,8 @@ import torch
 from flowdepth.base.errors import UserError
 from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue, prepared
-from flowdepth.data.prepared import prepare
+from flowdepth.data.pixels import dequantise, redraw
+from flowdepth.data.prepare import prepare
 from flowdepth.settings.sections import Dataset
 from helpers import refusal
 
@@ -56,15 +57,15 @@ def test_test_split_depends_on_the_validation_share() -> None:
 
 def test_images_depend_on_the_global_random_state() -> None:
     torch.manual_seed(1)
-    first = prepared.digest(prepare(Dataset()))
+    first = prepared.pixel_sums(prepare(Dataset()))
     torch.manual_seed(2)
-    assert prepared.digest(prepare(Dataset())) == first
+    assert prepared.pixel_sums(prepare(Dataset())) == first
 
 
 def test_seed_of_the_data_set_is_ignored() -> None:
     first, second = (prepare(Dataset(seed=seed)) for seed in (0, 1))
     assert not torch.equal(first.index["test"], second.index["test"])
-    assert not prepared.digest(first).items() & prepared.digest(second).items()
+    assert not prepared.pixel_sums(first).items() & prepared.pixel_sums(second).items()
 
 
 def test_static_and_dynamic_are_judged_on_different_pixels() -> None:
@@ -138,7 +139,7 @@ def test_empty_split_is_prepared() -> None:
 def test_redraw_is_biased() -> None:
     levels, rows = 17, 6000
     pixels = torch.arange(levels, dtype=torch.uint8).expand(rows, levels).contiguous()
-    mean = prepared.redraw(pixels, levels, generator(0, "a test")).double().mean(0)
+    mean = redraw(pixels, levels, generator(0, "a test")).double().mean(0)
     p = torch.arange(levels).double() / 16
     assert mean[0] == 0
     assert mean[-1] == 1
@@ -146,9 +147,9 @@ def test_redraw_is_biased() -> None:
 
 
 def test_redraw_repeats_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "ROWS_AT_A_TIME", 10)
+    monkeypatch.setattr("flowdepth.data.pixels.ROWS_AT_A_TIME", 10)
     pixels = torch.full((25, 40), 8, dtype=torch.uint8)
-    drawn = prepared.redraw(pixels, 17, generator(0, "a test"))
+    drawn = redraw(pixels, 17, generator(0, "a test"))
     assert drawn.dtype == torch.uint8
     assert set(drawn.unique().tolist()) == {0, 1}
     assert not torch.equal(drawn[:10], drawn[10:20])
@@ -159,13 +160,13 @@ def test_redraw_repeats_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.gpu
 def test_redraw_fails_on_cuda() -> None:
     pixels = torch.full((5000, 40), 8, dtype=torch.uint8, device="cuda")
-    drawn = prepared.redraw(pixels, 17, generator(0, "a test", device="cuda"))
+    drawn = redraw(pixels, 17, generator(0, "a test", device="cuda"))
     assert abs(drawn.double().mean().item() - 0.5) < 0.01
 
 
 def test_dequantised_values_leave_their_bin() -> None:
     pixels = torch.arange(256, dtype=torch.uint8).expand(500, 256)
-    values = prepared.dequantise(pixels, 256, generator(0, "a test"), torch.float64)
+    values = dequantise(pixels, 256, generator(0, "a test"), torch.float64)
     assert values.dtype == torch.float64
     assert torch.equal((values * 256).floor().to(torch.uint8), pixels)
     assert abs((values * 256 - pixels).mean().item() - 0.5) < 0.005
@@ -218,7 +219,7 @@ def test_torn_missing_or_foreign_file_is_loaded(tmp_path: Path) -> None:
 
 def test_digest_misses_a_changed_pixel() -> None:
     images = prepare(Dataset())
-    before = prepared.digest(images)
+    before = prepared.pixel_sums(images)
     images.test[3, 5] ^= 1
-    after = prepared.digest(images)
+    after = prepared.pixel_sums(images)
     assert {split for split in before if before[split] != after[split]} == {"test"}

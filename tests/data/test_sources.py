@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from flowdepth.base.errors import UserError
-from flowdepth.data import catalogue, prepared, sources
-from flowdepth.data.prepared import prepare
+from flowdepth.data import catalogue, sources
+from flowdepth.data.prepare import prepare, source_sums
 from flowdepth.settings.sections import Dataset
 from helpers import SHARED, needs_files, refusal
 
@@ -39,7 +39,7 @@ def test_mnist_is_read_wrongly_or_its_folder_touched(untouched: str) -> None:
     assert (images.height, images.width, images.levels) == (28, 28, 256)
     assert images.index["validation"][[0, -1]].tolist() == [50_000, 59_999]
     assert images.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
-    assert len(prepared.source_digests(Dataset(name="mnist", root=untouched))) == 4
+    assert len(source_sums(Dataset(name="mnist", root=untouched))) == 4
     assert images.train.double().mean() / 255 == pytest.approx(0.1307, abs=5e-4)
 
 

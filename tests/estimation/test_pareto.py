@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flowdepth.estimation.pareto import K_HAT_LIMIT, nested_sizes, pareto_k
+from flowdepth.estimation.pareto import nested_sizes, pareto_k
+from flowdepth.estimation.thresholds import K_HAT_LIMIT
 
 
 def chance() -> np.random.Generator:

@@ -9,8 +9,8 @@ import hypothesis
 import pytest
 
 from flowdepth.base.errors import UserError
-from flowdepth.data import catalogue
 from flowdepth.settings.study import read_study
+from flowdepth.study.check import check
 from mutations import DEFAULT, mutated, places
 
 KEYS = {step for place in places(DEFAULT) for step in place if isinstance(step, str)}
@@ -20,7 +20,7 @@ def refusal(study: dict[str, Any]) -> str:
     """What is said against the study; nothing where it is accepted."""
     try:
         accepted = read_study(study)
-        catalogue.check(accepted)
+        check(accepted)
     except UserError as error:
         return str(error)
     assert read_study(accepted.model_dump(mode="json")) == accepted

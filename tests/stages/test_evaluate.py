@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
-from flowdepth.analysis.readers import PACK_CONVERGENCE, PACK_METRICS, read_examples
+from flowdepth.analysis.columns import PACK_CONVERGENCE, PACK_METRICS
+from flowdepth.analysis.readers import read_examples
 from flowdepth.data import prepared
 from flowdepth.data.inputs import observed
+from flowdepth.data.prepare import prepare
 from flowdepth.estimation.importance import estimate
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
@@ -35,7 +37,7 @@ MODEL = Model(hidden=(16,), latent=2)
 
 
 def test_command_line_leaves_files_out_or_gives_other_bytes(tmp_path: Path) -> None:
-    prepared.save(prepared.prepare(Dataset()), tmp_path / "images.safetensors")
+    prepared.save(prepare(Dataset()), tmp_path / "images.safetensors")
     vae = build(MODEL, Flow(), 2, 64, (3, 7))
     checkpoint.save(tmp_path / "model.safetensors", vae, header(MODEL))
     leave_provenance(tmp_path, "train", ["model.safetensors"])
@@ -80,7 +82,7 @@ def evaluated(
     model: Model, statuses: tuple[str, ...], count: int = 50
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     binarisation = "none" if model.likelihood == "normal" else "static"
-    images = prepared.prepare(Dataset(binarisation=binarisation))
+    images = prepare(Dataset(binarisation=binarisation))
     head = header(model, statuses)
     vae = build(model, Flow(), 2, 64, head.seeds)
     result = estimate(vae, observed(images, "test", torch.float32)[:count], head.seeds, 30)
@@ -115,7 +117,7 @@ def test_one_image_has_an_error_across_images() -> None:
 
 
 def test_failed_seed_is_in_the_convergence_or_its_rows_are_another_seed_s() -> None:
-    images = prepared.prepare(Dataset())
+    images = prepare(Dataset())
     vae = build(MODEL, Flow(), 2, 64, (3, 7))
     result = estimate(vae, observed(images, "test", torch.float32)[:20], (3, 7), 30)
     frame = convergence(result, header(MODEL, ("failed", "done")), 30)
@@ -148,7 +150,7 @@ def test_bits_per_dim_are_given_for_binary_pixels_or_left_out_for_grey_ones() ->
 
 
 def test_examples_are_not_probabilities() -> None:
-    images = prepared.prepare(Dataset())
+    images = prepare(Dataset())
     vae = build(MODEL, Flow(), 2, 64, (3, 7))
     drawn = examples(vae, observed(images, "test", torch.float32), (3, 7))
     assert drawn["reconstructions"].shape == drawn["samples"].shape == (2, 32, 64)

@@ -12,6 +12,7 @@ import torch
 from flowdepth.analysis.readers import EXACT
 from flowdepth.data import prepared
 from flowdepth.data.inputs import observed
+from flowdepth.data.prepare import prepare
 from flowdepth.estimation.importance import estimate
 from flowdepth.estimation.quadrature import Exact
 from flowdepth.model import checkpoint
@@ -37,7 +38,7 @@ def header(*statuses: str) -> checkpoint.Header:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Images, a pack and what evaluate wrote of it."""
-    images = prepared.prepare(Dataset(test=0.03))
+    images = prepare(Dataset(test=0.03))
     prepared.save(images, tmp_path / "data.safetensors")
     vae = build(MODEL, Flow(), 1, 64, SEEDS)
     checkpoint.save(tmp_path / "model.safetensors", vae, header())

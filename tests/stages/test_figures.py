@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from flowdepth.report.captions import ALWAYS
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from flowdepth.analysis.readers import HISTORY, read_rows
+from flowdepth.analysis.columns import HISTORY
+from flowdepth.analysis.readers import read_rows
+from flowdepth.analysis.summary import metrics_table, study_tables
 from flowdepth.report import style
-from flowdepth.report.captions import ALWAYS
 from flowdepth.settings.study import Study
 from flowdepth.stages import figures
-from flowdepth.stages.summarise import metrics_table, study_tables
 from helpers import leave_provenance
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]

@@ -10,6 +10,7 @@ import pytest
 
 from flowdepth.analysis.gaps import COLUMNS
 from flowdepth.data import prepared
+from flowdepth.data.prepare import prepare
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
 from flowdepth.settings.sections import Dataset, Flow, Gaps, Model, TrainSettings
@@ -31,7 +32,7 @@ def write_pack(folder: Path, statuses: tuple[str, str] = ("done", "done")) -> No
     checkpoint.save(
         folder / "model.safetensors", build(TRAINED.model, Flow(), 2, 64, SEEDS), header
     )
-    prepared.save(prepared.prepare(Dataset()), folder / "images.safetensors")
+    prepared.save(prepare(Dataset()), folder / "images.safetensors")
     leave_provenance(folder, "train", ["model.safetensors", "images.safetensors"])
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from flowdepth.analysis.summary import study_tables
 from flowdepth.report import style
 from flowdepth.settings.study import Study
 from flowdepth.stages import paper
-from flowdepth.stages.summarise import study_tables
 from helpers import leave_provenance
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]

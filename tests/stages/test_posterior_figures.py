@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from flowdepth.data import prepared
 from flowdepth.data.inputs import observed
+from flowdepth.data.prepare import prepare
 from flowdepth.estimation.posteriors import compare
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
@@ -27,7 +28,7 @@ NAMES = ("posteriors", "latent_space", "manifold")
 
 @pytest.fixture(scope="module")
 def images() -> prepared.Images:
-    return prepared.prepare(Dataset())
+    return prepare(Dataset())
 
 
 def models(*depths: int, failed: tuple[int, ...] = ()) -> posteriors.Models:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flowdepth.analysis.summary import study_tables
 from flowdepth.base.errors import UserError
 from flowdepth.report import captions
 from flowdepth.report.answer import answer, may_be_best, remarks, warning
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study, read_study
 from flowdepth.stages import figures, report, tables
-from flowdepth.stages.summarise import study_tables
 from helpers import leave_pack_provenance
 from tabled import OUTPUTS, finish
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flowdepth.analysis.summary import metrics_table, study_tables
 from flowdepth.settings.study import Study
 from flowdepth.stages import summarise
-from flowdepth.stages.summarise import TABLES, metrics_table, study_tables
+from flowdepth.stages.summarise import TABLES
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 

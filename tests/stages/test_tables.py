@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flowdepth.analysis.summary import study_tables
 from flowdepth.report.typesetting import latex, markdown, p_value
 from flowdepth.settings.study import Study
 from flowdepth.stages import tables
-from flowdepth.stages.summarise import study_tables
 from helpers import leave_provenance
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]

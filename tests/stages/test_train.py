@@ -12,10 +12,11 @@ import torch
 
 from flowdepth.compute.devices import select
 from flowdepth.data import prepared
+from flowdepth.data.prepare import prepare
 from flowdepth.model import checkpoint
 from flowdepth.settings.sections import Dataset, Model, Objective, Training, TrainSettings
-from flowdepth.stages.train import train
 from flowdepth.study import provenance
+from flowdepth.training.pack import train
 from helpers import leave_provenance
 
 SETTINGS = TrainSettings(
@@ -29,7 +30,7 @@ GREY = Model(hidden=(16,), latent=2, likelihood="normal", scale="pixel")
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "images.safetensors"
-    prepared.save(prepared.prepare(Dataset()), path)
+    prepared.save(prepare(Dataset()), path)
     leave_provenance(path.parent, "prepare", [path.name])
     return path
 
@@ -129,7 +130,7 @@ def test_missing_images_are_a_traceback(tmp_path: Path) -> None:
 )
 def test_binarisation_or_likelihood_cannot_be_trained(dataset: Dataset, model: Model) -> None:
     settings = SETTINGS.model_copy(update={"model": model})
-    images = prepared.prepare(dataset)
+    images = prepare(dataset)
     pack = train(settings, 1, (0, 1), images, select("cpu", 1), torch.float64)
     for record in pack.records:
         assert not record.failed

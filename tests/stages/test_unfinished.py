@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flowdepth.data import prepared
+from flowdepth.data.prepare import prepare
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
 from flowdepth.settings.sections import Dataset, Evaluate, Flow, Gaps, Model, TrainSettings
@@ -38,7 +39,7 @@ STAGES = {
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images, a model, and what evaluate says of it."""
     folder = tmp_path_factory.mktemp("pack")
-    prepared.save(prepared.prepare(Dataset(test=0.05)), folder / "data.safetensors")
+    prepared.save(prepare(Dataset(test=0.05)), folder / "data.safetensors")
     outcomes = [{"seed": s, "status": "done", "message": ""} for s in SEEDS]
     outcomes = [outcome | {"best_epoch": 1, "epochs": 1} for outcome in outcomes]
     header = checkpoint.Header(TRAINED, 2, 64, outcomes)

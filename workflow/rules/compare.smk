@@ -15,9 +15,9 @@ rule compare:
     conda:
         "../envs/flowdepth.yaml"
     params:
-        code=stamp("compare", *COMPARISON_TEMPLATES),
+        code=page_code("compare", *COMPARISON_TEMPLATES),
         sums=compared_sums,
-        folders=[f"results/{name}" for name in COMPARED],
+        folders=[str(layout.RESULTS / name) for name in COMPARED],
     message:
         "lay studies side by side: results/compare.html"
     shell:

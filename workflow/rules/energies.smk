@@ -11,7 +11,7 @@ rule energies:
         "../envs/flowdepth.yaml"
     threads: 1
     params:
-        code=stamp("energies"),
+        code=stamps.of_stage("energies", "planar"),
         folder=subpath(output[0], parent=True),
     message:
         "fit planar flows to four energies"

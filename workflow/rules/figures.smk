@@ -1,38 +1,18 @@
 # tables of numbers, histories and example images -> figures (SVG, PDF, PNG)
 
 
-rule figures:
+use rule summarise as figures with:
     input:
-        expand(rules.evaluate.output.examples, **GRID),
-        expand(rules.train.output.history, **GRID),
-        expand(rules.evaluate.output.per_image, **GRID),
-        metrics=rules.summarise.output.metrics,
-        summary=rules.summarise.output.summary,
-        convergence=rules.summarise.output.convergence,
+        of_packs("evaluate", "per_image", "examples"),
+        of_packs("train", "history"),
+        rules.summarise.output,
     output:
-        figure("nll_by_depth", "Likelihood"),
-        figure("elbo_and_nll", "Likelihood"),
-        figure("convergence", "Trust"),
-        figure("weights", "Trust"),
-        figure("learning_curves", "Training"),
-        figure("reconstructions", "Images"),
-        figure("prior_samples", "Images"),
-        provenance=results("figures.provenance.json"),
+        **study_files("figures", figure_files("figures")),
     log:
-        results("logs", "figures.log"),
-    localrule: True
-    conda:
-        "../envs/flowdepth.yaml"
+        study_log("figures"),
     params:
-        code=stamp("figures"),
-        settings=whole_study,
-        packs=expand(PACK, **GRID),
-        folder=subpath(output[0], parent=True),
+        stage="figures",
+        code=drawing_code("figures"),
+        settings=study_settings("gaps"),
     message:
         "draw the figures"
-    shell:
-        "exec &> >(tee {log:q}); "
-        "python -m flowdepth.stages.figures --settings {params.settings:q}"
-        " --packs {params.packs:q} --metrics {input.metrics:q} --summary {input.summary:q}"
-        " --convergence {input.convergence:q} --output {params.folder:q}"
-        " --provenance {output.provenance:q}"

@@ -1,25 +1,39 @@
-# dataset settings -> images of the three splits, and what is known of them
+# dataset settings -> images of the three splits; what is known of them, for the report
 
 
 rule prepare:
     output:
-        images=results("data", "images.safetensors"),
-        facts=results("data", "dataset.json"),
-        provenance=results("data", "prepare.provenance.json"),
+        **study_files("prepare"),
     log:
-        results("logs", "prepare.log"),
+        study_log("prepare"),
     localrule: True
     conda:
         "../envs/flowdepth.yaml"
+    resources:
+        # Where the data lie makes nothing stale, and a path may hold braces.
+        root=lambda wildcards: study.dataset.root,
     params:
-        code=stamp("prepare"),
-        settings=section("dataset"),
-        # Not an input: its path may hold braces.
+        stage="prepare",
+        study=study_folder,
+        code=code("prepare"),
+        settings=dataset_settings,
+        facts=dataset_facts,
         own_images=catalogue.fingerprint(study.dataset),
     message:
         f"prepare {study.dataset.name}"
     shell:
-        "exec &> >(tee {log:q}); "
-        "python -m flowdepth.stages.prepare --settings {params.settings:q}"
-        " --images {output.images:q} --facts {output.facts:q}"
-        " --provenance {output.provenance:q}"
+        STAGE + " --root {resources.root:q}"
+
+
+use rule prepare as describe with:
+    input:
+        rules.prepare.output.images,
+    output:
+        **study_files("describe"),
+    log:
+        study_log("describe"),
+    params:
+        stage="describe",
+        code=code("describe"),
+    message:
+        f"describe {study.dataset.name}"

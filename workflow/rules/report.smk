@@ -2,36 +2,31 @@
 
 PAGE_TEMPLATES = [
     f"report/templates/{name}"
-    for name in ("report.html", "parts.html", "style.css", "sections", "flows")
+    for name in (
+        *("report.html", "head.html", "parts.html", "style.css"),
+        *("sections", f"flows/{study.flow.kind}.html"),
+    )
 ]
 
 
-rule report:
+use rule summarise as report with:
     input:
         rules.figures.output,
         rules.tables.output,
         rules.summarise.output,
-        rules.prepare.output,
-        expand(rules.evaluate.output.provenance, **GRID),
-        expand(rules.train.output.provenance, **GRID),
-        optional_results,
+        rules.describe.output,
+        of_packs("evaluate", "provenance"),
+        of_packs("train", "provenance"),
+        of_packs("gaps", "provenance") if study.gaps.images else [],
+        rules.gap_figures.output if study.gaps.images else [],
+        rules.posteriors.output if study.model.latent == 2 else [],
     output:
-        page=results("report.html"),
-        provenance=results("provenance.json"),
+        **layout.outputs("report", FOLDER),
     log:
-        results("logs", "report.log"),
-    localrule: True
-    conda:
-        "../envs/flowdepth.yaml"
+        study_log("report"),
     params:
-        code=stamp("report", *PAGE_TEMPLATES),
-        settings=whole_study,
-        packs=expand(PACK, **GRID),
-        folder=subpath(output.page, parent=True),
+        stage="report",
+        code=page_code("report", *PAGE_TEMPLATES),
+        settings=study_settings(),
     message:
-        f"write the report: {results('report.html')}"
-    shell:
-        "exec &> >(tee {log:q}); "
-        "python -m flowdepth.stages.report --settings {params.settings:q}"
-        " --packs {params.packs:q} --results {params.folder:q} --output {output.page:q}"
-        " --provenance {output.provenance:q}"
+        f"write the report: {layout.outputs('report', FOLDER)['page']}"

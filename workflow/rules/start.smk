@@ -6,7 +6,7 @@ import os
 from flowdepth.study import provenance
 from flowdepth.cluster import submission
 
-JOB_CODE = " ".join(map(stamp, ("train", "evaluate", "exact", "gaps")))
+JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
 
 try:
     submission.check_code(JOB_CODE)
@@ -28,7 +28,7 @@ def submit_once():
 onstart:
     try:
         # Now, because Snakemake clears the results of what is to run again.
-        provenance.verify_changed(Path(results()))
+        provenance.verify_changed(FOLDER)
         if workflow.executor_plugin.name == "slurm":
             submit_once()
     except UserError as error:

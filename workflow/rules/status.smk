@@ -3,7 +3,7 @@
 
 rule status:
     log:
-        results("logs", "status.log"),
+        study_log("status"),
     localrule: True
     conda:
         "../envs/flowdepth.yaml"

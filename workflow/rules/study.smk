@@ -1,4 +1,4 @@
-# The validated study, the names of its files, and each stage's settings.
+# The validated study, the names of its files, and what each stage depends on.
 
 import json
 import re
@@ -7,13 +7,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from flowdepth.data import catalogue
-from flowdepth.settings.study import read_study
-from flowdepth.cluster.demand import demand
 from flowdepth.base.errors import UserError
-from flowdepth.study.finished import finished
+from flowdepth.base.files import write_text
 from flowdepth.base.machine import gpus
-from flowdepth.study.stamps import stamp
+from flowdepth.cluster.demand import demand
+from flowdepth.data import catalogue
+from flowdepth.report import registry
+from flowdepth.settings.datasets import KNOWN
+from flowdepth.settings.study import read_study
+from flowdepth.study import layout, stamps
+from flowdepth.study.check import check
+from flowdepth.study.finished import finished
 
 # Jobs run in the environment that Snakemake runs in, activated or not.
 ENVIRONMENT = Path(sys.executable).parent
@@ -30,24 +34,23 @@ try:
     study = read_study(
         {key: value for key, value in config.items() if key != "studies"}
     )
-    catalogue.check(study)
+    check(study)
     COMPARED = (
-        finished(config["studies"], Path("results")) if "studies" in config else {}
+        finished(config["studies"], layout.RESULTS) if "studies" in config else {}
     )
 except UserError as error:
     raise WorkflowError(str(error))
 
-GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
-
-
-def results(*parts):
-    """Path of a file of this study's results."""
-    return str(Path("results", study.name, *parts))
-
-
+FOLDER = layout.RESULTS / study.name
 PACKS = study.packs()
-PACK = results("K{depth}", "seeds{pack}")
+PACK = layout.pack(FOLDER, "{depth}", "{pack}")
 GRID = {"depth": study.depths, "pack": list(PACKS)}
+GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
+# What a job runs. A stage finds its files by the study's folder.
+STAGE = (
+    "exec &> >(tee {log:q}); export FLOWDEPTH_HEARTBEAT={log:q}; "
+    "python -m flowdepth.stages.{params.stage} --study {params.study:q} --settings {params.settings:q}"
+)
 
 
 # The study's own depths and packs, and nothing else that a command line may ask for.
@@ -56,44 +59,112 @@ wildcard_constraints:
     pack="|".join(map(re.escape, PACKS)),
 
 
-def depth_metrics(depth):
-    """The metrics of every pack at one depth."""
-    return expand(f"{PACK}/metrics.csv", depth=depth, pack=PACKS)
+def pack_files(stage):
+    """What a stage writes for each pack, by name."""
+    record = layout.provenance(stage, PACK)
+    return {**layout.outputs(stage, PACK), "provenance": record}
+
+
+def study_files(stage, files=None):
+    """What a stage writes once, by name."""
+    written = layout.outputs(stage, FOLDER) if files is None else files
+    return {**written, "provenance": layout.provenance(stage, FOLDER)}
+
+
+def pack_log(stage):
+    return layout.log(FOLDER, stage, layout.cell("{depth}", "{pack}"))
+
+
+def study_log(stage):
+    return layout.log(FOLDER, stage)
+
+
+def shown(exhibit, files):
+    """The files of a figure or a table; Snakemake's own report shows the first."""
+    caption = Path(".snakemake", "captions", f"{Path(files[0]).stem}.rst").absolute()
+    if workflow.is_main_process and (
+        not caption.exists() or caption.read_text() != exhibit.caption
+    ):
+        write_text(caption, exhibit.caption)
+    category = registry.SECTIONS[exhibit.section]
+    return [report(files[0], caption=str(caption), category=category), *files[1:]]
+
+
+def figure_files(stage):
+    """The figures that a stage draws, by name."""
+    return {
+        figure.name: shown(figure, [*layout.figure(FOLDER, figure.name).values()])
+        for figure in registry.figures(study, stage)
+    }
+
+
+def table_files(stage):
+    """The tables to read that a stage sets, by name."""
+    return {
+        f"{table.name}_table": shown(
+            table, [*layout.table(FOLDER, table.name).values()]
+        )
+        for table in registry.tables(study, stage)
+    }
+
+
+def of_packs(stage, *names):
+    """Files of every pack of the grid: those of a stage, or some of them by name."""
+    files = pack_files(stage)
+    return expand([files[name] for name in names or files], **GRID)
 
 
 def pack_seeds(wildcards):
     return PACKS[wildcards.pack]
 
 
-def asks(stage, resource):
+def asks(resource):
     """What a stage asks a cluster for at one depth and pack: more with every attempt."""
 
-    def at_attempt(wildcards, attempt):
-        first = demand(stage, study, int(wildcards.depth), len(PACKS[wildcards.pack]))
+    def at_attempt(wildcards, attempt, rulename):
+        seeds = len(PACKS[wildcards.pack])
+        first = demand(rulename, study, int(wildcards.depth), seeds)
         return attempt * getattr(first, resource)
 
     return at_attempt
 
 
-def figure(name, category):
-    """The three files of a figure; Snakemake's own report shows the SVG."""
-    stem = results("figures", name)
-    shown = report(f"{stem}.svg", caption=f"../report/{name}.rst", category=category)
-    return [shown, f"{stem}.pdf", f"{stem}.png"]
+def code(stage):
+    return stamps.of_stage(stage, study.flow.kind)
 
 
-def section(name):
-    """Canonical JSON of one section, as a function because strings in params are patterns."""
-    return lambda wildcards: getattr(study, name).canonical()
+def drawing_code(stage):
+    """The code of a stage and of the figures that it draws."""
+    modules = [f"stages.{stage}", *registry.modules(study, stage)]
+    return stamps.of_modules(modules, study.flow.kind)
 
 
-def train_settings(wildcards):
-    return study.train_settings().canonical()
+def page_code(stage, *templates):
+    """The code of a stage that shows captions, and the templates that it fills."""
+    words = (drawing_code(stage), stamps.of_modules(["report.registry"]))
+    return " ".join([*words, stamps.of_files(*templates)])
 
 
-def whole_study(wildcards):
-    """Every setting but the device: where to compute makes no result stale."""
-    return study.canonical("device")
+def study_folder(wildcards):
+    return str(FOLDER)
+
+
+# Canonical JSON comes from functions, because strings in params are patterns.
+def dataset_settings(wildcards):
+    """Which images these are; where they lie does not count."""
+    return study.dataset.canonical({"root"})
+
+
+def dataset_facts(wildcards):
+    return str(KNOWN.get(study.dataset.name))
+
+
+def pack_settings(stage):
+    return lambda wildcards: study.pack_settings(stage)
+
+
+def study_settings(*without):
+    return lambda wildcards: study.whole(*without)
 
 
 def settings_by_key(wildcards):
@@ -102,15 +173,6 @@ def settings_by_key(wildcards):
         f"{key}={json.dumps(value)}"
         for key, value in study.model_dump(mode="json").items()
     ]
-
-
-def optional_results(wildcards):
-    """What the settings ask for beyond the results of every study."""
-    exact = expand(rules.exact.output, **GRID) if study.evaluate.exact else []
-    gaps = expand(rules.gaps.output.provenance, **GRID) if study.gaps.images else []
-    gap_figures = rules.gap_figures.output if study.gaps.images else []
-    pictures = rules.posteriors.output if study.model.latent == 2 else []
-    return [*exact, *gaps, *gap_figures, *pictures]
 
 
 def compared_sums(wildcards):

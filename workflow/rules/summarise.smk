@@ -3,29 +3,22 @@
 
 rule summarise:
     input:
-        expand(rules.evaluate.output, **GRID),
-        expand(rules.train.output.history, **GRID),
-        expand(rules.train.output.provenance, **GRID),
+        of_packs("evaluate"),
+        of_packs("train", "provenance"),
     output:
-        metrics=results("metrics.csv"),
-        summary=results("summary.csv"),
-        comparisons=results("comparisons.csv"),
-        convergence=results("convergence.csv"),
-        provenance=results("summarise.provenance.json"),
+        **study_files("summarise"),
     log:
-        results("logs", "summarise.log"),
+        study_log("summarise"),
     localrule: True
     conda:
         "../envs/flowdepth.yaml"
+    threads: 1
     params:
-        code=stamp("summarise"),
-        settings=whole_study,
-        packs=expand(PACK, **GRID),
+        stage="summarise",
+        study=study_folder,
+        code=code("summarise"),
+        settings=study_settings("report", "gaps"),
     message:
         "summarise all depths and seeds"
     shell:
-        "exec &> >(tee {log:q}); "
-        "python -m flowdepth.stages.summarise --settings {params.settings:q}"
-        " --packs {params.packs:q} --metrics {output.metrics:q} --summary {output.summary:q}"
-        " --comparisons {output.comparisons:q} --convergence {output.convergence:q}"
-        " --provenance {output.provenance:q}"
+        STAGE + " --threads {threads}"

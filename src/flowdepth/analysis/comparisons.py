@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flowdepth.analysis.columns import COMPARISONS
 from flowdepth.analysis.statistics import Interval, holm, paired_difference, t_interval
 
 VANILLA, NEIGHBOUR, TREND = "vanilla", "neighbour", "trend"
@@ -32,15 +33,9 @@ def comparisons_table(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFra
     pairs = [(VANILLA, 0, depth) for depth in depths if 0 in depths and depth > 0]
     pairs += [(NEIGHBOUR, *pair) for pair in pairwise(depths)]
     rows = [_comparison(kind, nll, log_p, lower, depth) for kind, lower, depth in pairs]
-    frame = pd.DataFrame([*rows, *_trend(nll)], columns=COLUMNS)
+    frame = pd.DataFrame([*rows, *_trend(nll)], columns=COMPARISONS)
     frame["p_holm"] = frame.groupby("kind", sort=False)["p"].transform(holm)
     return frame
-
-
-COLUMNS = (
-    *("kind", "reference", "depth", "seeds", "failed", "mean", "se", "low", "high", "p", "p_holm"),
-    *("image_mean", "image_se", "image_share_improved"),
-)
 
 
 def _comparison(

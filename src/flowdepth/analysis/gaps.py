@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from flowdepth.analysis.readers import REDO, depth_of
+from flowdepth.analysis.readers import REDO
 from flowdepth.analysis.statistics import t_interval
 from flowdepth.base.errors import UserError
 from flowdepth.settings.study import Study
+from flowdepth.study.layout import depth_of
 
 COLUMNS = (
     *("seed", "image", "elbo", "optimised_elbo", "log_p", "log_p_mcse"),

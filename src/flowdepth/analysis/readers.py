@@ -7,7 +7,6 @@ user's to mend and raises :class:`~flowdepth.base.errors.UserError`.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,44 +18,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from flowdepth.analysis.columns import COUNTS, ESTIMATES, IMAGES, PACK_METRICS, Metric
 from flowdepth.base.errors import UserError
 from flowdepth.settings.study import Study
-from flowdepth.study import provenance
+from flowdepth.study import layout, provenance
+from flowdepth.study.layout import depth_of
 
-# What training and evaluation leave to be summarised and drawn.
-PACK_FILES = (
-    *("history.csv", "metrics.csv", "images.parquet", "convergence.csv"),
-    "examples.safetensors",
-)
 REDO = "delete the file and run snakemake again"
-HISTORY = ("seed", "epoch", "updates", "train", "validation", "beta")
-# What one sample, one image or a few weights cannot tell is empty in a finished seed, too.
-UNKNOWABLE = ("nll_mcse", "nll_image_se", "k_hat_share")
-ESTIMATES = (
-    *("elbo", "nll", "nll_mcse", "nll_image_se", "kl", "reconstruction"),
-    *("ess", "k_hat_share", "active_units"),
-)
-COUNTS = ("parameters", "epochs", "best_epoch")
-PACK_METRICS = ("seed", "status", "message", *ESTIMATES, *COUNTS)
-IMAGES = ("seed", "image", "log_p", "mcse", "ess", "k_hat")
-PACK_CONVERGENCE = ("seed", "samples", "nll", "nll_mcse")
-EXACT = (
-    *("seed", "exact_nll", "exact_error", "nll", "nll_mcse"),
-    *("difference", "difference_in_mcse", "worst_image_in_mcse"),
-)
-
-# The study's own tables: metrics.csv has a row per depth and seed, summary.csv a row per depth,
-# comparisons.csv a row per pair of depths.
-METRICS = ("study", "dataset", "depth", "seed", "status", *ESTIMATES, "parameters", "epochs")
-INTERVALS = ("nll", "neg_elbo", "nll_difference")
-MEANS = ("ess", "k_hat_share", "active_units", "kl", "reconstruction")
-SUMMARY = (
-    *("depth", "seeds", "failed"),
-    *(f"{name}_{part}" for name in INTERVALS for part in ("mean", "se", "low", "high")),
-    *("nll_image_se", "nll_mcse", *(f"{name}_mean" for name in MEANS), "parameters"),
-)
-# convergence.csv has a row per depth and number of samples.
-CONVERGENCE = ("depth", "samples", "seeds", "nll_mean", "nll_mcse")
 
 _NO_TABLE = (
     *(pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError),
@@ -76,23 +44,6 @@ class Examples:
     originals: NDArray[np.float32]
     reconstructions: NDArray[np.float32]
     samples: NDArray[np.float32]
-
-
-def depth_of(pack: Path) -> int:
-    """Return the depth in the name of the folder ``K<depth>`` that holds ``pack``.
-
-    Raises
-    ------
-    UserError
-        If the folder has another name.
-    """
-    found = re.fullmatch(r"K(\d+)", pack.parent.name)
-    if found is None:
-        raise UserError(
-            f"{pack}: the folder above it is called {pack.parent.name!r}, expected K<depth> "
-            "such as K4; give folders results/<study>/K<depth>/seeds<pack>"
-        )
-    return int(found[1])
 
 
 def read_table(path: Path, columns: Sequence[str], text: bool = False) -> pd.DataFrame:
@@ -209,9 +160,9 @@ def read_images(packs: Sequence[Path], metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_costs(packs: Sequence[Path]) -> pd.DataFrame:
-    """Return a row per pack: its depth, what one seed of it cost, peak memory and devices.
+    """Return a row per pack: its depth and seeds, seconds, peak memory and devices.
 
-    Seconds are shared equally among the seeds, memory is of the whole pack.
+    Seconds are those of the whole pack, as is memory; ``seeds`` is their number.
 
     Raises
     ------
@@ -223,13 +174,13 @@ def read_costs(packs: Sequence[Path]) -> pd.DataFrame:
 
 def _cost(pack: Path) -> dict[str, Any]:
     jobs = {
-        stage: provenance.read(pack / f"{stage}{provenance.SUFFIX}")
-        for stage in ("train", "evaluate")
+        stage: provenance.read(layout.provenance(stage, pack)) for stage in ("train", "evaluate")
     }
     devices = [job.get("device_name", job["device"]) for job in jobs.values()]
     return {
         "depth": jobs["train"]["depth"],
-        **{f"{stage}_seconds": job["seconds"] / len(job["seeds"]) for stage, job in jobs.items()},
+        "seeds": len(jobs["train"]["seeds"]),
+        **{f"{stage}_seconds": job["seconds"] for stage, job in jobs.items()},
         "peak_memory_mb": max(job["peak_memory_mb"] for job in jobs.values()),
         "device": " + ".join(dict.fromkeys(devices)),
     }
@@ -243,7 +194,7 @@ def read_examples(pack: Path, count: int) -> Examples:
     UserError
         If the file is missing, damaged, or its shapes disagree with its own metadata.
     """
-    path = pack / "examples.safetensors"
+    path = layout.outputs("evaluate", pack)["examples"]
     try:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads((file.metadata() or {})["examples"])
@@ -263,14 +214,13 @@ def read_examples(pack: Path, count: int) -> Examples:
 
 
 def _pack_metrics(study: Study, pack: Path) -> pd.DataFrame:
-    path = pack / "metrics.csv"
-    normal = study.model.likelihood == "normal"
-    estimates = (*ESTIMATES, *(("bits_per_dim",) if normal else ()))
-    frame = read_table(path, (*PACK_METRICS, *estimates[len(ESTIMATES) :]))
+    path = layout.outputs("evaluate", pack)["metrics"]
+    bits = (Metric("bits_per_dim"),) if study.model.likelihood == "normal" else ()
+    frame = read_table(path, (*PACK_METRICS, *(metric.name for metric in bits)))
     _check_status(path, frame)
     frame = frame.assign(message=frame["message"].astype(object).fillna(""))
-    for name in estimates:
-        frame[name] = _numbers(path, frame, name, unknowable=name in UNKNOWABLE)
+    for metric in (*ESTIMATES, *bits):
+        frame[metric.name] = _numbers(path, frame, metric.name, metric.may_be_empty)
     for name in COUNTS:
         frame[name] = _numbers(path, frame, name).astype("Int64")
     return frame.assign(depth=depth_of(pack), file=str(path))
@@ -313,3 +263,17 @@ def _check_grid(study: Study, frame: pd.DataFrame) -> None:
                 f"{file}: K = {depth}, seed {seed} is there {fault}; "
                 f"expected seeds {list(study.seeds)} at depths {list(study.depths)} once each"
             )
+
+
+def first_examples(packs: Sequence[Path], metrics: pd.DataFrame, count: int) -> dict[int, Examples]:
+    """Return by depth ``count`` examples of the pack with the depth's first finished seed."""
+    done = metrics[metrics["status"] == "done"]
+    first = done.groupby("depth")["seed"].min()
+    found: dict[int, Examples] = {}
+    for pack in packs:
+        depth = depth_of(pack)
+        if depth in first.index and depth not in found:
+            examples = read_examples(pack, count)
+            if first[depth] in examples.seeds:
+                found[depth] = examples
+    return dict(sorted(found.items()))

@@ -9,9 +9,13 @@ import shutil
 import socket
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.machine import lives
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -51,6 +55,14 @@ def _write(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path``, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table without its index as CSV or Parquet, by the suffix of ``path``."""
+    if path.suffix == ".parquet":
+        write_bytes(path, frame.to_parquet(index=False))
+    else:
+        write_text(path, frame.to_csv(index=False))
 
 
 def _refusal(error: OSError, path: Path, size: int) -> str:

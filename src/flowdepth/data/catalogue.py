@@ -26,12 +26,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowdepth.base.errors import UserError
-from flowdepth.model.sizes import SIDE
-from flowdepth.settings.datasets import KNOWN, Sizes
+from flowdepth.settings.datasets import KNOWN, SPLITS, Sizes
 from flowdepth.settings.sections import Dataset
-from flowdepth.settings.study import Study
 
-SPLITS = ("train", "validation", "test")
 IDX_FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -110,11 +107,6 @@ def split_sizes(dataset: Dataset) -> Sizes:
         return _npz_sizes(npz_headers(Path(dataset.root)), dataset)
     facts = KNOWN[dataset.name]
     return facts.split or sizes_by_share(facts.images, dataset)
-
-
-def training_images(dataset: Dataset) -> int:
-    """Return the size of the training split as configured; raises as `split_sizes` does."""
-    return split_sizes(dataset).train
 
 
 def shape(dataset: Dataset) -> tuple[int, int]:
@@ -238,26 +230,19 @@ def _check_labels(path: Path, headers: dict[str, Header]) -> None:
             )
 
 
-def check(study: Study) -> None:
-    """Stop at what the configuration asks of the data set and cannot get.
-
-    A published data set whose files are not there yet passes: preparing will fetch them.
+def check_dataset(dataset: Dataset) -> None:
+    """Stop at settings of the data set alone that cannot be met.
 
     Raises
     ------
     UserError
         Naming everything that is wrong.
     """
-    problems = list(_problems(study.dataset, study.training.batch_size))
-    _raise(problems or list(_network_problems(study)))
+    refuse(list(problems(dataset, batch_size=0)))
 
 
-def check_dataset(dataset: Dataset) -> None:
-    """Stop at settings of the data set alone that cannot be met; raises as `check` does."""
-    _raise(list(_problems(dataset, batch_size=0)))
-
-
-def _raise(problems: list[str]) -> None:
+def refuse(problems: list[str]) -> None:
+    """Raise `UserError` if there are problems, a line each."""
     if len(problems) == 1:
         raise UserError(problems[0])
     if problems:
@@ -265,7 +250,8 @@ def _raise(problems: list[str]) -> None:
         raise UserError(f"The data set has {len(problems)} mistakes:\n{lines}")
 
 
-def _problems(dataset: Dataset, batch_size: int) -> Iterator[str]:
+def problems(dataset: Dataset, batch_size: int) -> Iterator[str]:
+    """Yield what the settings ask of the data set and cannot get, a sentence each."""
     if dataset.name == "binarized_mnist" and dataset.binarisation != "static":
         yield (
             f"dataset.binarisation: found {dataset.binarisation}, expected static, because "
@@ -277,16 +263,6 @@ def _problems(dataset: Dataset, batch_size: int) -> Iterator[str]:
         yield str(error)
         return
     yield from _size_problems(dataset, sizes, batch_size)
-
-
-def _network_problems(study: Study) -> Iterator[str]:
-    found = shape(study.dataset)
-    if study.model.network == "gated_conv" and found != (SIDE, SIDE):
-        yield (
-            f"model.network: found gated_conv, which takes images of {SIDE}x{SIDE} pixels, but "
-            f"those of dataset.name {study.dataset.name} have {found[0]}x{found[1]}; set "
-            "model.network to dense or take other images"
-        )
 
 
 def _size_problems(dataset: Dataset, sizes: Sizes, batch_size: int) -> Iterator[str]:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from flowdepth.compute.streams import generator
-from flowdepth.data.prepared import Images, dequantise, redraw
+from flowdepth.data.pixels import dequantise, redraw
+from flowdepth.data.prepared import Images
 
 
 def observed(images: Images, split: str, dtype: torch.dtype) -> Tensor:

@@ -27,8 +27,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_bytes
 from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue
-from flowdepth.data.catalogue import SPLITS
-from flowdepth.settings.datasets import KNOWN
+from flowdepth.settings.datasets import KNOWN, SPLITS
 from flowdepth.settings.sections import Dataset
 
 AMAT_ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"

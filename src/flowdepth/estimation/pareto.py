@@ -6,12 +6,6 @@ import numpy as np
 from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
-# Above it the estimate's error cannot be trusted at practical sample sizes (Vehtari et al. 2024,
-# section 3.2.4), ...
-K_HAT_LIMIT = 0.7
-# ... and more than this share of such images makes the report warn.
-WARNING_SHARE = 0.05
-
 # The tail is a fifth of few draws; a fit takes five of them.
 _FEWEST_SAMPLES = 25
 # log w sums hundreds of single-precision terms: below this, what differs is rounding.

@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from flowdepth.analysis.readers import depth_of
 from flowdepth.estimation.quadrature import exact_log_likelihood, log_joint_grid
 from flowdepth.model import checkpoint
 from flowdepth.model.objective import log_weight
@@ -68,8 +67,8 @@ class Pair:
     encoder: Tensor
 
 
-def first_finished(settings: TrainSettings, packs: Sequence[Path]) -> FlowVAE | None:
-    """Return the smallest finished seed of the packs of a depth as a model of one replica, float64.
+def first_finished(settings: TrainSettings, depth: int, paths: Sequence[Path]) -> FlowVAE | None:
+    """Return the smallest finished seed of a depth's packs as a model of one replica, float64.
 
     None where every seed failed.
 
@@ -79,10 +78,9 @@ def first_finished(settings: TrainSettings, packs: Sequence[Path]) -> FlowVAE | 
         If a model is missing, damaged, or of other settings or another depth.
     """
     found: dict[int, FlowVAE] = {}
-    for pack in packs:
-        path = pack / "model.safetensors"
+    for path in paths:
         model, header = checkpoint.load(path)
-        header.require(path, settings, depth_of(pack), header.seeds)
+        header.require(path, settings, depth, header.seeds)
         for row, outcome in enumerate(header.outcomes):
             if outcome["status"] == "done":
                 found[outcome["seed"]] = checkpoint.replica(model, header, row).double()

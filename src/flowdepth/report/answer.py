@@ -8,7 +8,7 @@ import pandas as pd
 
 from flowdepth.analysis.comparisons import NEIGHBOUR, TREND, VANILLA
 from flowdepth.analysis.statistics import Interval, decimals, paired_difference
-from flowdepth.estimation.pareto import K_HAT_LIMIT, WARNING_SHARE
+from flowdepth.estimation.thresholds import K_HAT_LIMIT, WARNING_SHARE
 from flowdepth.report.typesetting import p_value, signed
 
 # A difference is shown where the p-value, after Holm's correction, is below it.

@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from flowdepth.analysis.readers import read_table
 from flowdepth.base.errors import UserError
-from flowdepth.report import captions
+from flowdepth.report.registry import Figure
+from flowdepth.study import layout
 
 
 def render(template: str, **content: object) -> str:
@@ -40,26 +41,26 @@ def _equation(latex: str) -> Markup:
     return Markup(f'<div class="equation" tabindex="0">{mathml}</div>')  # noqa: S704
 
 
-def figure(folder: Path, name: str) -> dict[str, Any]:
-    """Return source, caption and alternative text of a figure.
+def figure(results: Path, shown: Figure) -> dict[str, Any]:
+    """Return what a page shows of a figure: its source, caption and alternative text.
 
     Raises
     ------
     UserError
         If its file is missing.
     """
-    pixels = name in captions.PIXELS
-    kind, mime = ("png", "image/png") if pixels else ("svg", "image/svg+xml")
-    path = folder / f"{name}.{kind}"
+    kind, mime = ("png", "image/png") if shown.is_pixels else ("svg", "image/svg+xml")
+    path = layout.figure(results, shown.name)[kind]
     try:
         data = base64.b64encode(path.read_bytes()).decode()
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run snakemake to draw it") from None
     return {
         "source": f"data:{mime};base64,{data}",
-        "is_pixels": pixels,
-        "alternative": captions.ALTERNATIVES[name],
-        "caption": captions.CAPTIONS[name],
+        "section": shown.section,
+        "is_pixels": shown.is_pixels,
+        "alternative": shown.alternative,
+        "caption": shown.caption,
     }
 
 

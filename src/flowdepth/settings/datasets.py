@@ -18,6 +18,9 @@ class Sizes(NamedTuple):
     test: int
 
 
+SPLITS = Sizes._fields
+
+
 @dataclass(frozen=True)
 class Facts:
     """Shape, grey levels and size of a published data set; ``split`` where it brings its own."""

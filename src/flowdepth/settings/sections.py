@@ -35,9 +35,12 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def canonical(self, *without: str) -> str:
-        """Return the settings as JSON that depends on their values alone, not on their order."""
-        settings = self.model_dump(mode="json", exclude={*without})
+    def canonical(self, without: Mapping[str, Any] | None = None) -> str:
+        """Return the settings as JSON that depends on their values alone, not on their order.
+
+        ``without`` are keys to leave out, as pydantic's ``exclude`` takes them.
+        """
+        settings = self.model_dump(mode="json", exclude=without)
         return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
 
@@ -191,6 +194,18 @@ class TrainSettings(Section):
     flow: Flow = Flow()
     objective: Objective = Objective()
     training: Training = Training()
+
+
+class PackSettings(TrainSettings):
+    """What a stage on a trained pack depends on: the training's settings and its own section."""
+
+    evaluate: Evaluate = Evaluate()
+    gaps: Gaps = Gaps()
+
+    @property
+    def trained(self) -> TrainSettings:
+        """The sections that training depends on."""
+        return TrainSettings(**{name: getattr(self, name) for name in TrainSettings.model_fields})
 
 
 class Published(Section):

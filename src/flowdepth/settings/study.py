@@ -29,6 +29,8 @@ from flowdepth.settings.values import Count, Depth, Index
 
 # File systems take names of 255 bytes; logs write more than the pack into one.
 LONGEST_PACK_NAME = 200
+# By stage on a pack, what it depends on beside the training's sections.
+_OWN_SECTIONS = {"train": (), "evaluate": ("evaluate",), "exact": (), "gaps": ("gaps",)}
 
 
 class Study(Section):
@@ -105,9 +107,21 @@ class Study(Section):
 
     def train_settings(self) -> TrainSettings:
         """Return the sections that training depends on, and no others."""
-        return TrainSettings(
-            model=self.model, flow=self.flow, objective=self.objective, training=self.training
-        )
+        return TrainSettings(**{name: getattr(self, name) for name in TrainSettings.model_fields})
+
+    def pack_settings(self, stage: str) -> str:
+        """Return what ``stage`` on a pack depends on as canonical JSON of `PackSettings`."""
+        kept = {*TrainSettings.model_fields, *_OWN_SECTIONS[stage]}
+        apart = dict.fromkeys(Study.model_fields.keys() - kept, True)
+        return self.canonical({"evaluate": {"exact"}, **apart})
+
+    def whole(self, *without: str) -> str:
+        """Return the study as canonical JSON, without some of its sections.
+
+        Neither the device nor the folder of the data change a result: both are left out.
+        """
+        apart = dict.fromkeys(("device", *without), True)
+        return self.canonical({"dataset": {"root"}, **apart})
 
     def packs(self) -> dict[str, tuple[int, ...]]:
         """Return the seeds in groups of ``seeds_per_job`` that train as one, by their names.
@@ -116,10 +130,11 @@ class Study(Section):
         """
         size = self.seeds_per_job
         groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
-        return {_pack_name(group): group for group in groups}
+        return {pack_name(group): group for group in groups}
 
 
-def _pack_name(seeds: tuple[int, ...]) -> str:
+def pack_name(seeds: tuple[int, ...]) -> str:
+    """Return the name of a pack of seeds: 0-4, 0+1 or 1+5+8."""
     consecutive = seeds == tuple(range(seeds[0], seeds[0] + len(seeds)))
     if len(seeds) > 2 and consecutive:
         return f"{seeds[0]}-{seeds[-1]}"

@@ -15,12 +15,20 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from flowdepth.base.errors import StoppedError, UserError
-from flowdepth.settings.sections import TrainSettings
+from flowdepth.settings.messages import describe
+from flowdepth.settings.sections import Dataset
+from flowdepth.settings.study import Study
+from flowdepth.study import layout
+from flowdepth.study.provenance import Recorder
 
 INTERRUPTED = 75
 # Longer than SLURM takes to end a job that it requeues.
@@ -71,13 +79,59 @@ def _say(message: str) -> None:
         print(message, flush=True)
 
 
-def add_pack(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which trained pack a stage expects to find in ``--model``."""
-    parser.add_argument("--depth", type=int, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", required=True)
-    parser.add_argument("--trained", required=True, help="model, flow, objective, training (JSON)")
+class StudyCommand(NamedTuple):
+    """What a stage of the whole study is told: the study, as JSON too, and its folder."""
+
+    study: Study
+    settings: str
+    folder: Path
+    threads: int
+
+    @property
+    def packs(self) -> list[Path]:
+        """The folders of all packs."""
+        return layout.packs(self.folder, self.study)
+
+    def recorder(self, stage: str, inputs: Sequence[Path]) -> Recorder:
+        """Return the recorder of this job."""
+        return Recorder(stage, inputs, self.settings, self.study.flow.kind)
 
 
-def pack(args: argparse.Namespace) -> tuple[TrainSettings, int, tuple[int, ...]]:
-    """Return the settings, depth and seeds that `add_pack` asked for."""
-    return TrainSettings.model_validate_json(args.trained), args.depth, tuple(args.seeds)
+def study_command(description: str | None, words: Sequence[str] | None = None) -> StudyCommand:
+    """Read the command line of a stage of the whole study."""
+    parser = argparse.ArgumentParser(description=description)
+    add_study(parser, "the study as JSON")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args(words)
+    study = Study.model_validate_json(args.settings)
+    return StudyCommand(study, args.settings, args.study, args.threads)
+
+
+def add_study(parser: argparse.ArgumentParser, settings: str) -> None:
+    """Add the options that every stage has."""
+    parser.add_argument("--study", type=Path, required=True, help="folder results/<study>")
+    parser.add_argument("--settings", required=True, help=settings)
+
+
+def dataset_command(
+    description: str | None, words: Sequence[str] | None = None
+) -> tuple[Dataset, Path]:
+    """Read the command line of a stage on the data set; return it and the study's folder.
+
+    Raises
+    ------
+    UserError
+        If the settings are not those of a data set.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    add_study(parser, "the section dataset as JSON")
+    parser.add_argument("--root", default=Dataset().root, help="where the data lie")
+    args = parser.parse_args(words)
+    try:
+        dataset = Dataset.model_validate_json(args.settings)
+    except ValidationError as error:
+        details = "; ".join(describe(mistake, Dataset) for mistake in error.errors())
+        raise UserError(
+            f"--settings: found {args.settings}, expected the section dataset as JSON ({details})"
+        ) from None
+    return dataset.model_copy(update={"root": args.root}), args.study

@@ -3,104 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from flowdepth.analysis.comparisons import COLUMNS, VANILLA
-from flowdepth.analysis.readers import METRICS, SUMMARY, read_json, read_table
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_text
-from flowdepth.report import pages
-from flowdepth.report.answer import answer, may_be_best
-from flowdepth.report.typesetting import BRACKET, intervals, p_value
-from flowdepth.settings.sections import flat
+from flowdepth.report.compare import page
 from flowdepth.stages.command import run
-from flowdepth.study import provenance
 from flowdepth.study.finished import EXAMPLE
-
-_STAGES = ("summarise", "figures", "tables")
-# Columns of the main table that fit beside another study's.
-_SHOWN = ("K", "NLL [95 %]", "difference from K = 0 [95 %]")
-# Settings that say nothing of how a number came about.
-_APART = ("name", "report.")
-
-
-def page(folders: Sequence[Path]) -> str:
-    """Return the page as HTML that needs no other file.
-
-    Raises
-    ------
-    UserError
-        If a result is missing, or is not what the job that wrote it left.
-    """
-    studies = [_study(folder) for folder in folders]
-    return pages.render(
-        "compare.html",
-        studies=studies,
-        overview=pages.rows(pd.DataFrame([study["row"] for study in studies])),
-        differing=differing({study["name"]: study["settings"] for study in studies}),
-    )
-
-
-def _study(folder: Path) -> dict[str, Any]:
-    for stage in _STAGES:
-        provenance.verify_outputs(folder / f"{stage}{provenance.SUFFIX}")
-    settings = read_json(folder / "provenance.json")["settings"]
-    summary = read_table(folder / "summary.csv", SUMMARY)
-    compared = read_table(folder / "comparisons.csv", COLUMNS)
-    metrics = read_table(folder / "metrics.csv", METRICS)
-    sentence = answer(summary, compared)
-    figure = pages.figure(folder / "figures", "nll_by_depth")
-    figure["alternative"] += f" Study {folder.name}: {sentence}"
-    return {
-        "name": folder.name,
-        "settings": settings,
-        "answer": sentence,
-        "figure": figure,
-        "table": pages.rows(
-            read_table(folder / "tables" / "nll_by_depth.csv", _SHOWN, text=True)[[*_SHOWN]]
-        ),
-        "best": [str(depth) for depth in may_be_best(metrics)],
-        "row": overview(folder.name, settings, summary, compared),
-    }
-
-
-def overview(
-    name: str, settings: dict[str, Any], summary: pd.DataFrame, compared: pd.DataFrame
-) -> dict[str, str]:
-    """Return a study's row: its depth of lowest mean NLL and the difference from K = 0."""
-    row = {"study": name, "data set": settings["dataset"]["name"]}
-    row |= {"depths": ", ".join(map(str, summary["depth"])), "seeds": str(len(settings["seeds"]))}
-    if summary["nll_mean"].isna().all():
-        return row | dict.fromkeys(("lowest at K", "NLL [95 %]"), "failed")
-    best = summary["nll_mean"].idxmin()
-    depth = summary["depth"][best]
-    test = compared[(compared["kind"] == VANILLA) & (compared["depth"] == depth)]
-    return row | {
-        "lowest at K": str(depth),
-        "NLL [95 %]": intervals(summary, "nll_", BRACKET)[best],
-        "difference from K = 0 [95 %]": "".join(intervals(test, "", BRACKET, sign="+")),
-        "p (Holm)": "".join(test["p_holm"].map(p_value)),
-    }
-
-
-def differing(settings: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """Return header and rows of the settings that the studies do not share."""
-    values = {name: dict(flat(of_study)) for name, of_study in settings.items()}
-    keys = dict.fromkeys(key for found in values.values() for key in found)
-    rows = [[key, *(_written(found.get(key)) for found in values.values())] for key in keys]
-    return [
-        ["setting", *settings],
-        *(row for row in rows if len({*row[1:]}) > 1 and not row[0].startswith(_APART)),
-    ]
-
-
-def _written(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def main() -> None:

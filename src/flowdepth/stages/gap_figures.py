@@ -2,140 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-import matplotlib as mpl
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
-
-from flowdepth.analysis.gaps import gap_summary, read_gaps
-from flowdepth.report import style
-from flowdepth.report.typesetting import BRACKET, intervals, write_table
-from flowdepth.settings.study import Study
-from flowdepth.stages.command import run
-from flowdepth.study.provenance import Job
-
-# Of each bar's colour as much as tells the two apart without colours: dark below, light above.
-_PARTS = (
-    ("approximation", "approximation gap", style.ACCENT, 0.9),
-    ("amortisation", "amortisation gap", style.CONTRAST, 0.55),
-)
-# Hatched bars stand for an optimisation that had further to go.
-_UNFINISHED = "////"
-
-
-def inference_gap(summary: pd.DataFrame) -> Figure:
-    """Draw the two parts of the inference gap stacked, each with the interval of its own mean."""
-    figure = style.new_figure()
-    axes = figure.add_subplot()
-    style.depth_axis(axes, summary["depth"].tolist())
-    done = summary[summary["seeds"] > 0]
-    width = 0.62 * style.closest(style.depth_positions(summary["depth"]))
-    bottom = pd.Series(0.0, index=done.index)
-    for (name, _, colour, share), side in zip(_PARTS, (-1, 1), strict=True):
-        _bars(axes, done, name, bottom, width, _mixed(colour, "white", share))
-        _intervals(axes, done, name, bottom, side * width / 8, colour)
-        bottom = bottom + done[f"{name}_mean"]
-    style.mark_failed(axes, summary.loc[summary["seeds"] == 0, "depth"])
-    _legend(figure, done)
-    axes.set_ylabel("inference gap  (nats)")
-    return figure
-
-
-def _bars(
-    axes: Axes,
-    done: pd.DataFrame,
-    name: str,
-    bottom: pd.Series,
-    width: float,
-    colour: NDArray[np.float64],
-) -> None:
-    bars = axes.bar(
-        style.depth_positions(done["depth"]),
-        done[f"{name}_mean"],
-        width,
-        bottom,
-        color=colour,
-        edgecolor="white",
-        lw=0,
-    )
-    for bar, converged in zip(bars, done["converged"], strict=True):
-        bar.set_hatch("" if converged else _UNFINISHED)
-
-
-def _intervals(
-    axes: Axes, done: pd.DataFrame, name: str, bottom: pd.Series, shift: float, colour: str
-) -> None:
-    """Draw the intervals at the upper ends of their bars, side by side so that both are seen."""
-    x = style.depth_positions(done["depth"]) + shift
-    low, high = (bottom + done[f"{name}_{part}"] for part in ("low", "high"))
-    axes.vlines(x, low, high, color=_mixed(colour, "black", 0.55), lw=1.8, zorder=4)
-
-
-def _mixed(colour: str, other: str, share: float) -> NDArray[np.float64]:
-    """Return ``share`` of one colour with the rest of another."""
-    first, second = (np.array(mpl.colors.to_rgb(c)) for c in (colour, other))
-    return share * first + (1 - share) * second
-
-
-def _legend(figure: Figure, done: pd.DataFrame) -> None:
-    handles = [
-        mpl.patches.Patch(color=_mixed(colour, "white", share), lw=0, label=label)
-        for _, label, colour, share in reversed(_PARTS)
-    ]
-    if not done["converged"].all():
-        hatch = {"facecolor": style.GREY, "edgecolor": "white", "hatch": _UNFINISHED, "lw": 0}
-        handles.append(mpl.patches.Patch(label="too few steps", **hatch))
-    shape = {"ncols": len(handles), "handlelength": 1.4, "columnspacing": 1.4}
-    figure.legend(handles=handles, loc="outside upper left", frameon=False, **shape)
-
-
-def table(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Return the table as text, a row per depth."""
-    failed = len(study.seeds) - summary["seeds"]
-    seeds = [
-        f"{n} ({bad} failed)" if bad else str(n)
-        for n, bad in zip(summary["seeds"], failed, strict=True)
-    ]
-    columns = {
-        "K": summary["depth"].map(str),
-        "seeds": seeds,
-        "approximation gap [95 %]": intervals(summary, "approximation_", BRACKET),
-        "amortisation gap [95 %]": intervals(summary, "amortisation_", BRACKET),
-        "inference gap [95 %]": intervals(summary, "inference_", BRACKET),
-        "last half of steps gained": _gained(summary),
-    }
-    frame = pd.DataFrame(columns)
-    frame.loc[(summary["seeds"] == 0).to_numpy(), [*columns][2:]] = "failed"
-    return frame
-
-
-def _gained(summary: pd.DataFrame) -> list[str]:
-    pairs = zip(summary["last_improvement"], summary["converged"], strict=True)
-    words = (f"{gained:z.3f}{'' if converged else ': too few'}" for gained, converged in pairs)
-    return [text.replace("-", "−") for text in words]
+from flowdepth.analysis.results import StudyResults
+from flowdepth.report.drawing import write_figures, write_tables
+from flowdepth.stages.command import run, study_command
+from flowdepth.study import layout
 
 
 def main() -> None:
-    """Write the figure as SVG, PDF and PNG, and the table as CSV, Markdown and LaTeX."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="the whole study as JSON")
-    parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
-    parser.add_argument("--figures", required=True, type=Path, help="folder of the figure")
-    parser.add_argument("--tables", required=True, type=Path, help="folder of the table")
-    parser.add_argument("--provenance", required=True, type=Path)
-    args = parser.parse_args()
-    study = Study.model_validate_json(args.settings)
-    job = Job("gap_figures", [pack / "gaps.parquet" for pack in args.packs], args.settings)
-    summary = gap_summary(read_gaps(study, args.packs), study.depths)
-    with style.visual_language():
-        written = style.save(inference_gap(summary), args.figures, "inference_gap")
-    written += write_table(table(summary, study), args.tables, "inference_gap")
-    job.write(args.provenance, written)
+    """Read the command line and write the files."""
+    command = study_command(__doc__)
+    read = [layout.outputs("gaps", pack)["gaps"] for pack in command.packs]
+    recorder = command.recorder("gap_figures", read)
+    results = StudyResults(command.study, command.folder)
+    written = [*write_figures("gap_figures", results), *write_tables("gap_figures", results)]
+    recorder.write(layout.provenance("gap_figures", command.folder), written)
 
 
 if __name__ == "__main__":

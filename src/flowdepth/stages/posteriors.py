@@ -2,253 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from pathlib import Path
-
-import matplotlib as mpl
-import numpy as np
-import seaborn as sns
-import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from numpy.typing import NDArray
-from scipy.stats import norm
-from torch import Tensor
-
-from flowdepth.analysis.readers import depth_of
 from flowdepth.base.errors import UserError
 from flowdepth.compute.devices import select, used
-from flowdepth.data import inputs, prepared
-from flowdepth.data.prepared import Images
-from flowdepth.estimation import posteriors
-from flowdepth.model.vae import FlowVAE
-from flowdepth.report import style
-from flowdepth.settings.study import Study
-from flowdepth.stages.command import run
-from flowdepth.study.provenance import Job
-
-IMAGES = 5  # rows of posteriors
-SCATTERED = 2000  # points of a latent space, at most
-SPACES = 4  # latent spaces, at most
-SIDE = 15  # images on a side of a manifold
-# Regions of highest density are drawn that hold these shares of the mass.
-MASSES = (0.5, 0.9, 0.99)
-# Half-width of the windows in standard deviations of the broadest exact posterior.
-_DEVIATIONS = 3.5
-_PANEL = 1.12  # inches
-_HALO = [withStroke(linewidth=2, foreground="white")]
-
-Models = dict[int, FlowVAE | None]
+from flowdepth.report.drawing import write_figures
+from flowdepth.report.figures.posteriors import PosteriorResults
+from flowdepth.stages.command import run, study_command
+from flowdepth.study import layout
 
 
 def main() -> None:
-    """Write the figures as SVG, PDF and PNG."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="the whole study as JSON")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--images", required=True, type=Path)
-    parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
-    parser.add_argument("--output", required=True, type=Path, help="folder of the figures")
-    parser.add_argument("--provenance", required=True, type=Path)
-    args = parser.parse_args()
-    study = Study.model_validate_json(args.settings)
-    if study.model.latent != 2:
+    """Read the command line and draw."""
+    command = study_command(__doc__)
+    if command.study.model.latent != 2:
         raise UserError(
-            f"model.latent is {study.model.latent}; pictures of posteriors need 2 dimensions"
+            f"model.latent is {command.study.model.latent}; pictures of posteriors need 2 "
+            "dimensions"
         )
-    device = select("cpu", args.threads)
-    models = [pack / "model.safetensors" for pack in args.packs]
-    job = Job("posteriors", [args.images, *models], args.settings)
-    images = prepared.load(args.images)
-    models = _models(study, args.packs)
-    written = []
-    with style.visual_language():
-        for name, draw in (
-            ("posteriors", posterior_panels),
-            ("latent_space", latent_space),
-            ("manifold", manifold),
-        ):
-            written += style.save(draw(models, images), args.output, name)
-            print(f"wrote {args.output / name} as {', '.join(style.FORMATS)}", flush=True)
-    job.write(args.provenance, written, **used(device))
-
-
-def _models(study: Study, packs: Sequence[Path]) -> Models:
-    """Return each depth's first finished seed; None where all failed."""
-    by_depth = {k: [pack for pack in packs if depth_of(pack) == k] for k in sorted(study.depths)}
-    settings = study.train_settings()
-    return {k: posteriors.first_finished(settings, found) for k, found in by_depth.items()}
-
-
-def posterior_panels(models: Models, images: Images) -> Figure:
-    """Draw a row a test image, a column a depth: exact posterior filled, the encoder's as lines."""
-    x = inputs.observed(images, "test", torch.float64)[:IMAGES]
-    figure, panels = _rows_of_panels(len(x), len(models))
-    for axes, image in zip(panels[:, 0], x, strict=True):
-        _picture(axes, image.view(images.height, images.width).numpy())
-    compared = {k: posteriors.compare(m, x) for k, m in models.items() if m is not None}
-    deviations = [c.deviation.max().item() for c in compared.values()]
-    half_width = _DEVIATIONS * max(deviations, default=1.0)
-    for column, (k, model) in zip(panels[:, 1:].T, models.items(), strict=True):
-        column[0].set_title(f"K = {k}" if model is not None else f"K = {k}  failed", fontsize=9)
-        if model is not None:
-            _column(column, model, x, compared[k], half_width)
-    _scale_bar(panels[-1, 1], half_width)
-    return figure
-
-
-def _rows_of_panels(rows: int, depths: int) -> tuple[Figure, NDArray[np.object_]]:
-    """Return bare axes below a legend that is as wide as they are."""
-    wide = depths >= 3
-    width = _PANEL * (0.75 + max(2, depths))
-    figure = style.new_figure(width, _PANEL * rows + (0.55 if wide else 0.75))
-    ratios = {"width_ratios": [0.75] + [1] * depths}
-    panels = figure.subplots(rows, 1 + depths, squeeze=False, gridspec_kw=ratios)
-    for axes in panels.flat:
-        _bare(axes)
-    filled = mpl.patches.Patch(color=_shade(1), lw=0, label="exact posterior $p(z|x)$")
-    line = mpl.lines.Line2D([], [], color=style.CONTRAST, lw=1.2, label="encoder's $q_K(z|x)$")
-    columns = 2 if wide else 1
-    figure.legend(handles=[filled, line], loc="outside upper left", ncols=columns, frameon=False)
-    return figure, panels
-
-
-def _column(
-    panels: NDArray[np.object_],
-    model: FlowVAE,
-    x: Tensor,
-    compared: posteriors.Comparison,
-    half_width: float,
-) -> None:
-    place = {"x": 0.98, "y": 0.98, "ha": "right", "va": "top", "fontsize": 7}
-    for n, axes in enumerate(panels):
-        mean, log_p = compared.mean[n], compared.log_p[n]
-        _posterior(axes, posteriors.pair(model, x[n], log_p, mean, half_width))
-        axes.spines[:].set(visible=True, color="#dddddd")
-        written = f"KL {compared.divergence[n]:.2f} nats"
-        axes.text(s=written, transform=axes.transAxes, path_effects=_HALO, **place)
-
-
-def _posterior(axes: Axes, pair: posteriors.Pair) -> None:
-    z_1, z_2 = pair.axes.numpy()
-    exact, encoder = pair.exact.numpy().T, pair.encoder.numpy().T
-    cell = (z_1[1] - z_1[0]) * (z_2[1] - z_2[0])
-    shades = [_shade(i) for i in range(len(MASSES))]
-    axes.contourf(z_1, z_2, exact, [*_levels(exact, cell), np.inf], colors=shades)
-    axes.contour(z_1, z_2, encoder, _levels(encoder, cell), colors=style.CONTRAST, linewidths=0.9)
-    axes.set(aspect="equal", xlim=z_1[[0, -1]], ylim=z_2[[0, -1]])
-
-
-def _levels(density: NDArray[np.float64], cell: float) -> list[float]:
-    """Return the densities above which the shares `MASSES` of the mass lie, rising."""
-    falling = np.sort(density, axis=None)[::-1]
-    mass = np.cumsum(falling) * cell
-    places = [min(int(np.searchsorted(mass, share)), falling.size - 1) for share in MASSES]
-    return [float(falling[place]) for place in reversed(places)]
-
-
-def _shade(index: int) -> tuple[float, ...]:
-    share = 0.25 + 0.6 * index / (len(MASSES) - 1)
-    return tuple(1 - share * (1 - c) for c in mpl.colors.to_rgb(style.ACCENT))
-
-
-def _scale_bar(axes: Axes, half_width: float) -> None:
-    """Draw a bar of a round length in latent units at the foot of a panel."""
-    length = 10 ** np.floor(np.log10(half_width))
-    length *= next(f for f in (5, 2, 1) if f * length <= half_width)
-    left, right, bottom = *axes.get_xlim(), axes.get_ylim()[0]
-    start, height = left + 0.08 * (right - left), bottom + 0.08 * 2 * half_width
-    axes.plot([start, start + length], [height, height], color=style.INK, lw=1.2)
-    text = {"va": "bottom", "fontsize": 7, "path_effects": _HALO}
-    axes.text(start, height + 0.02 * 2 * half_width, f"{length:g}", **text)
-
-
-def latent_space(models: Models, images: Images) -> Figure:
-    """Draw the test images' posterior means, coloured by class, a panel a depth."""
-    chosen = _spread({k: m for k, m in models.items() if m is not None})
-    x = inputs.observed(images, "test", torch.float64)[:SCATTERED]
-    means = {k: posteriors.posterior_means(m, x).numpy() for k, m in chosen.items()}
-    reach = 1.05 * max((np.abs(points).max() for points in means.values()), default=1.0)
-    labels = None if images.test_labels is None else images.test_labels[:SCATTERED].numpy()
-    columns = min(2, max(1, len(means)))
-    rows = max(1, -(-len(means) // columns))
-    figure = style.new_figure(height=style.WIDTH * rows / columns)
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes in panels.flat[len(means) :]:
-        axes.set_axis_off()
-    for axes, (k, points) in zip(panels.flat, means.items(), strict=False):
-        _scatter(axes, points, labels)
-        axes.set(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
-        axes.set_title(f"K = {k}", fontsize=9)
-    for axes in panels[-1]:
-        axes.set_xlabel("z₁")
-    for axes in panels[:, 0]:
-        axes.set_ylabel("z₂")
-    return figure
-
-
-def _spread(models: dict[int, FlowVAE]) -> dict[int, FlowVAE]:
-    """Return the first, the last and some depths between."""
-    depths = list(models)
-    places = np.linspace(0, len(depths) - 1, min(SPACES, len(depths))).round().astype(int)
-    return {depths[place]: models[depths[place]] for place in places}
-
-
-def _scatter(axes: Axes, points: NDArray[np.float64], labels: NDArray[np.int64] | None) -> None:
-    dots = {"s": 7, "lw": 0, "alpha": 0.7}
-    if labels is None:
-        axes.scatter(*points.T, color=style.ACCENT, **dots)
-    else:
-        classes = np.unique(labels)
-        palette = sns.husl_palette(len(classes), l=0.55, s=0.85)
-        for label, colour in zip(classes, palette, strict=True):
-            mine = points[labels == label]
-            axes.scatter(*mine.T, color=colour, **dots)
-            middle = np.median(mine, axis=0)
-            text = {"ha": "center", "va": "center", "path_effects": _HALO, "weight": "bold"}
-            axes.text(*middle, str(label), **text)
-    axes.grid(visible=False)
-
-
-def manifold(models: Models, images: Images) -> Figure:
-    """Draw decoded quantiles of the prior, for the shallowest and the deepest depth."""
-    done = {k: m for k, m in models.items() if m is not None}
-    chosen = {k: done[k] for k in sorted(done) if k in (min(done), max(done))}
-    columns = max(1, len(chosen))
-    width = style.WIDTH if columns == 2 else style.WIDTH / 2
-    figure = style.new_figure(width, width / columns * images.height / images.width + 0.3)
-    panels = figure.subplots(1, columns, squeeze=False)[0]
-    for axes in panels[len(chosen) :]:
-        axes.set_axis_off()
-    for axes, (k, model) in zip(panels, chosen.items(), strict=False):
-        _picture(axes, _mosaic(model, images))
-        axes.set_title(f"K = {k}", fontsize=9)
-    return figure
-
-
-@torch.no_grad()
-def _mosaic(model: FlowVAE, images: Images) -> NDArray[np.float64]:
-    """Return images decoded at quantiles of the prior; z_1 grows to the right, z_2 upwards."""
-    quantiles = torch.from_numpy(norm.ppf((np.arange(SIDE) + 0.5) / SIDE))
-    z = torch.cartesian_prod(quantiles.flip(0), quantiles).flip(-1)
-    decoded = model.observation.mean(model.decode(z.view(1, 1, -1, 2)))
-    gap = max(1, round(min(images.height, images.width) / 10))
-    tiles = torch.full((SIDE, SIDE, images.height + gap, images.width + gap), torch.nan)
-    tiles[:, :, gap:, gap:] = decoded.view(SIDE, SIDE, images.height, images.width)
-    return torch.cat([*torch.cat([*tiles], 1)], 1)[gap:, gap:].numpy()
-
-
-def _picture(axes: Axes, image: NDArray[np.float64]) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    _bare(axes)
-
-
-def _bare(axes: Axes) -> None:
-    axes.set(xticks=[], yticks=[])
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
+    device = select("cpu", command.threads)
+    models = [layout.outputs("train", pack)["model"] for pack in command.packs]
+    images = layout.outputs("prepare", command.folder)["images"]
+    recorder = command.recorder("posteriors", [images, *models])
+    written = [*write_figures("posteriors", PosteriorResults(command.study, command.folder))]
+    recorder.write(layout.provenance("posteriors", command.folder), written, **used(device))
 
 
 if __name__ == "__main__":

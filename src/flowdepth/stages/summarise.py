@@ -6,140 +6,25 @@ pair of depths, convergence.csv a row per depth and number of importance samples
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
-
-from flowdepth.analysis.comparisons import comparisons_table
-from flowdepth.analysis.readers import (
-    CONVERGENCE,
-    MEANS,
-    METRICS,
-    PACK_CONVERGENCE,
-    PACK_FILES,
-    read_images,
-    read_packs,
-    read_rows,
-)
-from flowdepth.analysis.statistics import Interval, paired_difference, t_interval
-from flowdepth.base.files import write_text
-from flowdepth.settings.study import Study
-from flowdepth.stages.command import run
-from flowdepth.study.provenance import Job
-
-LAST = ("best_epoch", "message")
-TABLES = ("metrics", "summary", "comparisons", "convergence")
-
-
-def study_tables(study: Study, packs: Sequence[Path]) -> dict[str, pd.DataFrame]:
-    """Return the study's four tables by name.
-
-    Raises
-    ------
-    UserError
-        If a pack's file is missing, damaged, or does not fit the study.
-    """
-    metrics = metrics_table(study, packs)
-    images = read_images(packs, metrics)
-    return {
-        "metrics": metrics,
-        "summary": summary_table(metrics, images),
-        "comparisons": comparisons_table(metrics, images),
-        "convergence": convergence_table(read_rows(packs, "convergence.csv", PACK_CONVERGENCE)),
-    }
-
-
-def metrics_table(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
-    """Return the columns of ``metrics.csv``, a row per depth and seed."""
-    frame = read_packs(study, packs).assign(study=study.name, dataset=study.dataset.name)
-    bits = ["bits_per_dim"] if study.model.likelihood == "normal" else []
-    return frame[[*METRICS, *bits, *LAST]]
-
-
-def summary_table(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``summary.csv``, a row per depth, failed ones included.
-
-    Three errors of ``nll_mean`` stand apart: ``nll_se`` across seeds, ``nll_image_se`` across test
-    images, each averaged over the seeds first, and ``nll_mcse`` of the Monte-Carlo estimates.
-    """
-    reference = _nll_by_seed(metrics[metrics["depth"] == 0])
-    log_p = images.groupby(["depth", "image"])["log_p"].mean()
-    across_images = log_p.groupby("depth").sem()
-    rows = [
-        _summary_row(depth, rows, reference, across_images.get(depth, np.nan))
-        for depth, rows in metrics.groupby("depth")
-    ]
-    frame = pd.DataFrame(rows)
-    return frame.astype({"parameters": "Int64"})
-
-
-def convergence_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``convergence.csv``: means over seeds and their Monte-Carlo errors."""
-    groups = rows.groupby(["depth", "samples"])
-    columns = {
-        "seeds": groups.size(),
-        "nll_mean": groups["nll"].mean(),
-        "nll_mcse": groups["nll_mcse"].agg(_error_of_mean),
-    }
-    return pd.DataFrame(columns).reset_index()[[*CONVERGENCE]]
-
-
-def _summary_row(
-    depth: int, rows: pd.DataFrame, reference: dict[int, float], across_images: float
-) -> dict[str, Any]:
-    done = rows[rows["status"] == "done"]
-    difference = paired_difference(_nll_by_seed(done), {} if depth == 0 else reference)
-    bits = {"bits_per_dim_mean": done["bits_per_dim"].mean()} if "bits_per_dim" in done else {}
-    return {
-        "depth": depth,
-        "seeds": len(done),
-        "failed": len(rows) - len(done),
-        **_interval_columns("nll", t_interval(done["nll"])),
-        **_interval_columns("neg_elbo", t_interval(-done["elbo"])),
-        **_interval_columns("nll_difference", difference),
-        "nll_image_se": across_images,
-        "nll_mcse": _error_of_mean(done["nll_mcse"]),
-        **{f"{name}_mean": done[name].mean() for name in MEANS},
-        "parameters": done["parameters"].max(),
-        **bits,
-    }
-
-
-def _interval_columns(name: str, interval: Interval) -> dict[str, float]:
-    return {f"{name}_{part}": getattr(interval, part) for part in ("mean", "se", "low", "high")}
-
-
-def _error_of_mean(errors: pd.Series) -> float:
-    """Return the Monte Carlo error of a mean of independent estimates: sqrt(sum e^2) / n."""
-    return float(np.linalg.norm(errors)) / len(errors) if len(errors) else np.nan
-
-
-def _nll_by_seed(rows: pd.DataFrame) -> dict[int, float]:
-    done = rows[rows["status"] == "done"]
-    return dict(zip(done["seed"].tolist(), done["nll"].tolist(), strict=True))
+from flowdepth.analysis.summary import study_tables
+from flowdepth.base.files import write_frame
+from flowdepth.stages.command import run, study_command
+from flowdepth.study import layout
 
 
 def main() -> None:
-    """Write the four tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="the whole study as JSON")
-    parser.add_argument("--packs", required=True, type=Path, nargs="+", help="folders of the jobs")
-    for name in TABLES:
-        parser.add_argument(f"--{name}", required=True, type=Path)
-    parser.add_argument("--provenance", required=True, type=Path)
-    args = parser.parse_args()
-    job = Job(
-        "summarise", [pack / name for pack in args.packs for name in PACK_FILES], args.settings
-    )
-    tables = study_tables(Study.model_validate_json(args.settings), args.packs)
-    for name, table in tables.items():
-        write_text(getattr(args, name), table.to_csv(index=False))
-        print(f"wrote {getattr(args, name)}: {len(table)} rows")
-    job.write(args.provenance, [getattr(args, name) for name in tables])
+    """Read the command line and write the tables."""
+    command = study_command(__doc__)
+    read = []
+    for pack in command.packs:
+        evaluated = layout.outputs("evaluate", pack)
+        read += [evaluated[name] for name in ("metrics", "per_image", "convergence")]
+    recorder = command.recorder("summarise", read)
+    written = layout.outputs("summarise", command.folder)
+    for name, table in study_tables(command.study, command.packs).items():
+        write_frame(table, written[name])
+        print(f"wrote {written[name]}: {len(table)} rows")
+    recorder.write(layout.provenance("summarise", command.folder), written.values())
 
 
 if __name__ == "__main__":

@@ -2,213 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
-import math
-from collections.abc import Sequence
-from pathlib import Path
-
-import pandas as pd
-
-from flowdepth.analysis.comparisons import COLUMNS, NEIGHBOUR, TREND, VANILLA
-from flowdepth.analysis.readers import CONVERGENCE, SUMMARY, read_study_table, read_table
-from flowdepth.analysis.statistics import decimals
-from flowdepth.estimation.pareto import K_HAT_LIMIT, WARNING_SHARE
-from flowdepth.report.answer import LEVEL
-from flowdepth.report.typesetting import (
-    BRACKET,
-    PLUS_MINUS,
-    intervals,
-    p_value,
-    percent,
-    plain,
-    signed,
-    significant,
-    with_error,
-    write_table,
-)
-from flowdepth.settings.sections import Published
-from flowdepth.settings.study import Study
-from flowdepth.stages.command import run
-from flowdepth.study.provenance import Job
-
-MARK = " †"
-_COMPARED_WITH = {VANILLA: "vanilla, K = {}", NEIGHBOUR: "next lower, K = {}"}
-
-
-def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the main table as text, a row per depth."""
-    doubtful = summary["k_hat_share_mean"] > WARNING_SHARE
-    nll = intervals(summary, "nll_", BRACKET)
-    columns = {
-        "K": summary["depth"].map(str),
-        "seeds": _seeds(summary),
-        "−ELBO ± 95 %": intervals(summary, "neg_elbo_", PLUS_MINUS),
-        "NLL [95 %]": [text + MARK * mark for text, mark in zip(nll, doubtful, strict=True)],
-        "difference from K = 0 [95 %]": intervals(summary, "nll_difference_", BRACKET, sign="+"),
-    }
-    if "bits_per_dim_mean" in summary:
-        columns["bits/dim"] = plain(summary["bits_per_dim_mean"], 3)
-    columns |= {
-        "active units": plain(summary["active_units_mean"], 1),
-        "ESS": plain(summary["ess_mean"], 0),
-        "parameters": plain(summary["parameters"], 0),
-    }
-    return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
-
-
-def errors(summary: pd.DataFrame, convergence: pd.DataFrame) -> pd.DataFrame:
-    """Return the three standard errors of each depth's mean NLL, and what its weights tell."""
-    columns = {
-        "K": summary["depth"].map(str),
-        "seeds": _seeds(summary),
-        "SE across seeds": significant(summary["nll_se"]),
-        "SE across test images": significant(summary["nll_image_se"]),
-        "Monte-Carlo SE": significant(summary["nll_mcse"]),
-        f"images with k_hat > {K_HAT_LIMIT}": percent(summary["k_hat_share_mean"]),
-        **_last_step(summary, convergence),
-    }
-    return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
-
-
-def _last_step(summary: pd.DataFrame, convergence: pd.DataFrame) -> dict[str, list[str]]:
-    """Return by how much the last samples still changed the NLL, where there were any before."""
-    nll = convergence.pivot(index="samples", columns="depth", values="nll_mean")
-    if len(nll) < 2:
-        return {}
-    step = nll.diff().iloc[-1].reindex(summary["depth"])
-    few, all_ = nll.index[-2:]
-    return {f"change of NLL from S = {few} to {all_}": signed(step, decimals(step.abs()))}
-
-
-def comparisons(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the differences between depths as text, a row per comparison and one for the trend."""
-    return pd.DataFrame(
-        {
-            "K": [_depths(row) for row in frame.itertuples()],
-            "compared with": [_reference(row) for row in frame.itertuples()],
-            "seeds": _seeds(frame),
-            "difference in NLL [95 %]": intervals(frame, "", BRACKET, sign="+"),
-            "p": frame["p"].map(p_value),
-            "p (Holm)": frame["p_holm"].map(p_value),
-            "over images ± SE": with_error(frame["image_mean"], frame["image_se"]),
-            "images improved": percent(frame["image_share_improved"]),
-        }
-    )
-
-
-def exact(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the estimate beside the exact NLL as text, a row per depth: means over its seeds."""
-    done = rows.dropna(subset=["exact_nll"])
-    seeds = pd.DataFrame({"seeds": done.groupby("depth").size()})
-    seeds = seeds.reindex(sorted(rows["depth"].unique()), fill_value=0)
-    seeds["failed"] = rows.groupby("depth").size() - seeds["seeds"]
-    means = done.groupby("depth").mean(numeric_only=True).reindex(seeds.index)
-    worst = done.groupby("depth").agg(lambda column: column.abs().max()).reindex(seeds.index)
-    columns = {
-        "K": seeds.index.map(str),
-        "seeds": _seeds(seeds),
-        "exact NLL": plain(means["exact_nll"], 4),
-        "quadrature error": [f"{error:.0e}" for error in worst["exact_error"]],
-        "estimated NLL": plain(means["nll"], 4),
-        "difference": signed(means["difference"], 4),
-        "Monte-Carlo SE, one seed": plain(means["nll_mcse"], 4),
-        "difference in SE, worst seed": plain(worst["difference_in_mcse"], 1),
-        "worst image": plain(worst["worst_image_in_mcse"], 1),
-    }
-    return _with_failures(pd.DataFrame(columns), seeds, keep=("K", "seeds"))
-
-
-def costs(rows: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
-    """Return what a seed cost as text, a row per depth: means over its packs, and the most memory.
-
-    Failed seeds have cost their share, too. A nat has a price where the gain over K = 0 is shown.
-    """
-    depths = rows.groupby("depth")
-    seconds = depths[["train_seconds", "evaluate_seconds"]].mean()
-    train = seconds["train_seconds"]
-    return pd.DataFrame(
-        {
-            "K": seconds.index.map(str),
-            "parameters": plain(summary.set_index("depth")["parameters"][seconds.index], 0),
-            "seconds of training per seed": plain(train, 1),
-            "seconds of evaluation per seed": plain(seconds["evaluate_seconds"], 1),
-            "peak memory (MB)": plain(depths["peak_memory_mb"].max(), 0),
-            "device": depths["device"].agg(lambda names: ", ".join(dict.fromkeys(names))),
-            "seconds more per nat gained": plain(_price_of_a_nat(train, compared), 0),
-        }
-    )
-
-
-def published(numbers: Sequence[Published], summary: pd.DataFrame) -> pd.DataFrame:
-    """Return published test log-likelihoods as text, a row each, beside the study's at that K."""
-    own = dict(zip(summary["depth"], intervals(summary, "nll_", BRACKET), strict=True))
-    nll = [f"{'≤ ' * one.bound}{one.nll:g}" for one in numbers]
-    spread = ["" if one.spread is None else f" ± {one.spread:g}" for one in numbers]
-    return pd.DataFrame(
-        {
-            "model": [one.label for one in numbers],
-            "K": ["" if one.depth is None else str(one.depth) for one in numbers],
-            "NLL": [f"{mean}{half}" for mean, half in zip(nll, spread, strict=True)],
-            "this study [95 %]": [own.get(one.depth, "") for one in numbers],
-            "protocol": [one.protocol for one in numbers],
-            "source": [f"{one.source} ({one.quoted})" for one in numbers],
-        }
-    )
-
-
-def _price_of_a_nat(train: pd.Series, compared: pd.DataFrame) -> pd.Series:
-    """Return by depth the seconds of training beyond those of K = 0, for each nat gained."""
-    shown = compared[
-        (compared["kind"] == VANILLA) & (compared["p_holm"] < LEVEL) & (compared["mean"] < 0)
-    ]
-    gained = -shown.set_index("depth")["mean"].reindex(train.index)
-    return (train - train.get(0, math.nan)) / gained
-
-
-def _depths(row: object) -> str:
-    return f"{row.reference}–{row.depth}" if row.kind == TREND else str(row.depth)
-
-
-def _reference(row: object) -> str:
-    return (
-        "per doubling of K" if row.kind == TREND else _COMPARED_WITH[row.kind].format(row.reference)
-    )
-
-
-def _seeds(frame: pd.DataFrame) -> list[str]:
-    pairs = zip(frame["seeds"], frame["failed"], strict=True)
-    return [f"{done} ({failed} failed)" if failed else str(done) for done, failed in pairs]
-
-
-def _with_failures(
-    frame: pd.DataFrame, summary: pd.DataFrame, keep: tuple[str, ...]
-) -> pd.DataFrame:
-    estimates = [name for name in frame if name not in keep]
-    frame.loc[(summary["seeds"] == 0).to_numpy(), estimates] = "failed"
-    return frame
+from flowdepth.analysis.results import StudyResults
+from flowdepth.report.drawing import write_tables
+from flowdepth.stages.command import run, study_command
+from flowdepth.study import layout
 
 
 def main() -> None:
-    """Write each table in its three forms."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="the whole study as JSON")
-    for name in ("summary", "comparisons", "convergence"):
-        parser.add_argument(f"--{name}", required=True, type=Path)
-    parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
-    parser.add_argument("--provenance", required=True, type=Path)
-    args = parser.parse_args()
-    study = Study.model_validate_json(args.settings)
-    job = Job("tables", [args.summary, args.comparisons, args.convergence], args.settings)
-    summary = read_study_table(args.summary, SUMMARY, study)
-    tables = {
-        "nll_by_depth": nll_by_depth(summary),
-        "errors": errors(summary, read_table(args.convergence, CONVERGENCE)),
-        "comparisons": comparisons(read_table(args.comparisons, COLUMNS)),
-    }
-    written = [
-        path for name, frame in tables.items() for path in write_table(frame, args.output, name)
-    ]
-    job.write(args.provenance, written)
+    """Read the command line and write the files."""
+    command = study_command(__doc__)
+    tables = layout.outputs("summarise", command.folder)
+    read = [tables[name] for name in ("summary", "comparisons", "convergence")]
+    if command.study.evaluate.exact:
+        for pack in command.packs:
+            read += [*layout.outputs("exact", pack).values()]
+            read += [layout.outputs("evaluate", pack)["per_image"]]
+    recorder = command.recorder("tables", read)
+    written = [*write_tables("tables", StudyResults(command.study, command.folder))]
+    recorder.write(layout.provenance("tables", command.folder), written)
 
 
 if __name__ == "__main__":

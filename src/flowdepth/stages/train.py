@@ -2,81 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import torch
 
-from flowdepth.analysis.writers import write_frame
+from flowdepth.base.files import write_frame
 from flowdepth.compute.devices import select, used
-from flowdepth.compute.out_of_memory import enough
-from flowdepth.compute.resume import FORGETFUL, Bookmark
-from flowdepth.data import inputs, prepared
+from flowdepth.data import prepared
 from flowdepth.model import checkpoint
-from flowdepth.model.replicas import build
-from flowdepth.settings.sections import TrainSettings
 from flowdepth.stages.command import run
-from flowdepth.stages.unfinished import add_interval, sidecar
-from flowdepth.study.provenance import Job
-from flowdepth.training.loop import PackTraining, SeedRecord
+from flowdepth.stages.pack import PackCommand, pack_command, sidecar
+from flowdepth.study import layout
+from flowdepth.training.loop import SeedRecord
+from flowdepth.training.pack import train
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Read the command line, train, and write model, history and provenance."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="model, flow, objective, training (JSON)")
-    parser.add_argument("--depth", type=int, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", required=True)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--images", type=Path, required=True)
-    add_interval(parser)
-    for output in ("model", "history", "provenance"):
-        parser.add_argument(f"--{output}", type=Path, required=True)
-    args = parser.parse_args(words)
-    settings = TrainSettings.model_validate_json(args.settings)
-    device = select(args.device, args.threads, settings.training.precision)
-    job = Job("train", [args.images], args.settings, depth=args.depth, seeds=args.seeds)
-    images = prepared.load(args.images).to(device)
-    with sidecar(job, args.model, args.save_every, device, [args.images]) as unfinished:
-        pack = train(settings, args.depth, tuple(args.seeds), images, device, bookmark=unfinished)
+def main() -> None:
+    """Read the command line and train."""
+    train_pack(pack_command(__doc__))
+
+
+def train_pack(command: PackCommand) -> None:
+    """Train, and write model, history and provenance."""
+    settings = command.settings.trained
+    device = select(command.device, command.threads, settings.training.precision)
+    recorder = command.recorder("train", [command.images])
+    images = prepared.load(command.images).to(device)
+    outputs = layout.outputs("train", command.folder)
+    with sidecar(recorder, command, device) as bookmark:
+        pack = train(settings, command.depth, command.seeds, images, device, bookmark=bookmark)
         outcomes = [_outcome(record) for record in pack.records]
-        header = checkpoint.Header(settings, args.depth, images.pixels, outcomes)
-        checkpoint.save(args.model, pack.model, header)
-        _write_history(pack.records, args.history)
-        written = [args.model, args.history]
-        job.write(args.provenance, written, unfinished.earlier, **used(device))
-
-
-def train(
-    settings: TrainSettings,
-    depth: int,
-    seeds: tuple[int, ...],
-    images: prepared.Images,
-    device: torch.device,
-    dtype: torch.dtype = torch.float32,
-    bookmark: Bookmark = FORGETFUL,
-) -> PackTraining:
-    """Return the finished training of ``seeds`` at ``depth``."""
-    model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
-    print(f"training K = {depth}, seeds {seeds}, on {device}", flush=True)
-    pack = PackTraining(
-        model,
-        seeds,
-        lambda epoch: inputs.epoch_images(images, seeds, epoch, dtype),
-        inputs.observed(images, "validation", dtype),
-        settings.training,
-        settings.objective,
-        bookmark,
-    )
-    advice = f"set seeds_per_job to {len(seeds) // 2} or less, " if len(seeds) > 1 else ""
-    with enough(f"training {len(seeds)} seed{'s' * (len(seeds) > 1)} at K = {depth}", advice):
-        pack.run(lambda line: print(line, flush=True))
-    for record in pack.records:
-        print(f"seed {record.seed}: {record.message or f'best epoch {record.best_epoch}'}")
-    return pack
+        header = checkpoint.Header(settings, command.depth, images.pixels, outcomes)
+        checkpoint.save(outputs["model"], pack.model, header)
+        _write_history(pack.records, outputs["history"])
+        record = layout.provenance("train", command.folder)
+        recorder.write(record, outputs.values(), bookmark.earlier, **used(device))
 
 
 def _outcome(record: SeedRecord) -> dict[str, int | str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from flowdepth.base.environment import versions
 from flowdepth.base.errors import UserError
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
-from flowdepth.study import provenance
+from flowdepth.study import layout, provenance
 
-STUDY, IMAGES = "the study", "images.safetensors"
+STUDY = "the study"
+IMAGES = Path(layout.STUDY_OUTPUTS["prepare"]["images"]).name
 _NAMED = 3  # files of a kind, at most
 _PACKAGES = ("flowdepth", "pandas", "scipy", "snakemake")
 
@@ -30,7 +32,7 @@ def read_jobs(study: Study, packs: Sequence[Path]) -> dict[Path, dict[str, Any]]
     """
     optional = {"exact": study.evaluate.exact, "gaps": study.gaps.images > 0}
     stages = ["train", "evaluate", *(stage for stage, asked in optional.items() if asked)]
-    paths = [pack / f"{stage}{provenance.SUFFIX}" for stage in stages for pack in packs]
+    paths = [layout.provenance(stage, pack) for stage in stages for pack in packs]
     return {path: provenance.read(path) for path in paths}
 
 
@@ -40,13 +42,12 @@ def differences(study: Study, prepared: Facts, jobs: Mapping[Path, Facts]) -> li
     Code, torch and kind of device are compared among the packs, settings with those of the study,
     and the images with the ones that ``prepared``, the provenance of stage prepare, wrote.
     """
-    wanted = {"train": study.train_settings(), "evaluate": study.evaluate, "gaps": study.gaps}
     lines: list[str] = []
     for stage in dict.fromkeys(job["stage"] for job in jobs.values()):
         mine = {str(path): job for path, job in jobs.items() if job["stage"] == stage}
         alike = {path: dict(_to_be_alike(job)) for path, job in mine.items()}
         given = {path: dict(_given(job["settings"], job["inputs"])) for path, job in mine.items()}
-        settings = wanted[stage].model_dump(mode="json") if stage in wanted else {}
+        settings = json.loads(study.pack_settings(stage))
         asked = {STUDY: dict(_given(settings, prepared["outputs"]))}
         lines += [f"{stage}: {line}" for line in (*_unequal(alike), *_unequal({**asked, **given}))]
     return lines
@@ -80,7 +81,7 @@ def study_facts(
         "mixed": [*mixed],
         "seconds": {stage: round(total, 1) for stage, total in seconds.items()},
         "data": dataset,
-        "settings": study.model_dump(mode="json", exclude={"device"}),
+        "settings": json.loads(study.whole()),
     }
 
 

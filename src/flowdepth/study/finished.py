@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import digest
 
-# What the page is made of; provenance.json comes last in a study.
+# What the page is made of.
 NEEDED = (
     *("metrics.csv", "summary.csv", "comparisons.csv", "tables/nll_by_depth.csv"),
     *("figures/nll_by_depth.svg", "provenance.json"),
@@ -16,7 +17,7 @@ EXAMPLE = "snakemake compare --config studies='[digits, mnist]'"
 
 
 def finished(names: object, results: Path) -> dict[str, str]:
-    """Return the SHA-256 sum of each named study's provenance: another one, another page.
+    """Return a SHA-256 sum of what the page shows of each named study: another one, another page.
 
     Raises
     ------
@@ -36,7 +37,12 @@ def finished(names: object, results: Path) -> dict[str, str]:
             f"studies: no finished results of {listed}. Run each of them first, or leave it out; "
             f"finished here: {', '.join(there) or 'none'}"
         )
-    return {name: digest(results / name / NEEDED[-1]) for name in missing}
+    return {name: _sum(results / name) for name in missing}
+
+
+def _sum(folder: Path) -> str:
+    sums = " ".join(digest(folder / name) for name in NEEDED)
+    return hashlib.sha256(sums.encode()).hexdigest()
 
 
 def _missing(folder: Path) -> str:

@@ -11,19 +11,18 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from flowdepth.base.environment import git, peak_memory_mb, versions
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import digest, write_text
-from flowdepth.study.stamps import stamp
+from flowdepth.study import stamps
+from flowdepth.study.layout import PROVENANCE
 
-SUFFIX = ".provenance.json"
 
-
-class Job:
+class Recorder:
     """A stage at work: construction verifies what it reads, ``write`` tells what it did.
 
     Parameters
@@ -34,6 +33,8 @@ class Job:
         Files that it reads.
     settings
         Its settings as JSON.
+    flow
+        Kind of the flow, where the stage computes with one.
     cell
         Depth and seeds, where the job has them.
 
@@ -52,15 +53,22 @@ class Job:
         If an input is missing, or is not what the job that wrote it left.
     """
 
-    def __init__(self, stage: str, inputs: Iterable[Path], settings: str, **cell: object) -> None:
+    def __init__(
+        self,
+        stage: str,
+        inputs: Iterable[Path],
+        settings: str,
+        flow: str | None = None,
+        **cell: object,
+    ) -> None:
         self._start = time.perf_counter()
         self.inputs = {path: verify(path) for path in inputs}
         self.facts = {"stage": stage, **cell, "settings": json.loads(settings)}
         # As of now: an edit made while the job runs does not reach it.
-        self.code, self._git = stamp(stage), git()
+        self.code, self._git = stamps.of_stage(stage, flow), git()
 
     def write(
-        self, path: Path, outputs: Sequence[Path], earlier: float = 0.0, **used: object
+        self, path: Path, outputs: Iterable[Path], earlier: float = 0.0, **used: object
     ) -> None:
         """Write the JSON to ``path``, paths relative to its folder.
 
@@ -85,7 +93,7 @@ class Job:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return what `Job.write` wrote.
+    """Return what `Recorder.write` wrote.
 
     Raises
     ------
@@ -147,7 +155,7 @@ def verify_changed(folder: Path) -> None:
     UserError
         If such a file, or a provenance, is not as it was written.
     """
-    for record in sorted(folder.rglob(f"*{SUFFIX}")):
+    for record in sorted(folder.rglob(f"*{PROVENANCE}")):
         finished = record.stat().st_mtime_ns
         for path in (_place(record, name) for name in read(record)["outputs"]):
             if path.exists() and path.stat().st_mtime_ns != finished:
@@ -160,12 +168,12 @@ def _place(record: Path, name: str) -> Path:
 
 def _written_by(path: Path) -> tuple[Path, dict[str, Any]]:
     for folder in (path.parent, path.parent.parent):
-        for record in sorted(folder.glob(f"*{SUFFIX}")):
+        for record in sorted(folder.glob(f"*{PROVENANCE}")):
             facts = read(record)
             if _relative(path, record) in facts["outputs"]:
                 return record, facts
     raise UserError(
-        f"{path}: no *{SUFFIX} beside it or above says what it should be; {_redo(path)}"
+        f"{path}: no *{PROVENANCE} beside it or above says what it should be; {_redo(path)}"
     )
 
 

@@ -1,51 +1,79 @@
-"""What a stage's code is, as far as its results depend on it.
+"""What a stage's code is, as far as it could give another result.
 
-Comments, docstrings and layout do not count: an edit of them makes nothing stale.
+Comments, docstrings and layout do not count: an edit of them makes nothing stale. Nor does code
+that computes nothing: of settings the values count, which are parameters of the rules, and a
+message, a record or a table of names changes no number.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import grimp
 
-from flowdepth.settings.flows import KINDS
+from flowdepth.base.environment import SOURCE
 
-_PACKAGE = Path(__file__).parents[1]
+# Wings that compute nothing ...
+_APART = ("base", "settings", "study", "cluster", "monitor")
+# ... modules elsewhere that do not ...
+_MODULES_APART = ("stages.command", "report.registry")
+# ... and the stages to which telling of results is no part of computing them.
+_COMPUTING = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
+_TELLING = ("analysis", "report")
+# Chosen by a name in the settings, where no reader of the source sees the import.
+_FLOWS = "model.flows.layers"
 
 
-def stamp(stage: str, *files: str) -> str:
-    """Return ``module@hash`` of each module of this package that the stage imports, itself too.
+def of_stage(stage: str, flow: str | None = None) -> str:
+    """Return the stamp of the command of a stage; ``flow`` is the kind that it computes with."""
+    return of_modules([f"stages.{stage}"], flow, telling=stage not in _COMPUTING)
 
-    ``files``, relative to the package, are what it reads beside them; of a folder, every file.
+
+def of_modules(modules: Iterable[str], flow: str | None = None, telling: bool = True) -> str:
+    """Return ``module@hash`` of these modules and of each that they import, of this package.
+
+    Of the flows it is the one of kind ``flow``; modules that tell of results count if ``telling``.
     """
-    module = f"flowdepth.stages.{stage}"
-    used = {module} | _imports().find_upstream_modules(module)
-    stamps = [f"{name}@{_digest(name)}" for name in sorted(used)]
-    stamps += [f"{name}@{_contents(_PACKAGE / name)}" for name in files]
-    return " ".join(stamps)
+    used = set(modules)
+    for module in modules:
+        used |= _upstream(module, telling)
+    if flow is not None and _FLOWS in used:
+        used |= {f"model.flows.{flow}"}
+    return " ".join(f"flowdepth.{name}@{_digest(name)}" for name in sorted(used))
+
+
+def of_files(*files: str) -> str:
+    """Return ``file@hash`` of files relative to the package; of a folder, every file."""
+    return " ".join(f"{name}@{_contents(SOURCE / name)}" for name in files)
 
 
 @cache
-def _imports() -> grimp.ImportGraph:
+def _upstream(module: str, telling: bool) -> set[str]:
+    graph, name = _imports(telling), f"flowdepth.{module}"
+    found = graph.find_upstream_modules(name) if name in graph.modules else ()
+    return {name.removeprefix("flowdepth.") for name in found}
+
+
+@cache
+def _imports(telling: bool) -> grimp.ImportGraph:
     graph = grimp.build_graph("flowdepth", cache_dir=None)
-    # It tells of results and refuses damaged ones, but has no influence on them.
-    graph.remove_module("flowdepth.study.provenance")
-    # Chosen by its name, where no reader of the source sees the import.
-    for kind in KINDS:
-        graph.add_import(
-            importer="flowdepth.model.flows.layers", imported=f"flowdepth.model.flows.{kind}"
-        )
+    wings = _APART if telling else (*_APART, *_TELLING)
+    for module in graph.modules - {"flowdepth"}:
+        name = module.removeprefix("flowdepth.")
+        if name.split(".")[0] in wings or name in _MODULES_APART:
+            graph.remove_module(module)
     return graph
 
 
 @cache
 def _digest(module: str) -> str:
-    return digest(Path(find_spec(module).origin).read_text(encoding="utf-8"))
+    path = SOURCE.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return digest(file.read_text(encoding="utf-8"))
 
 
 def digest(source: str) -> str:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from flowdepth.analysis.summary import study_tables
 from flowdepth.report import style
 from flowdepth.settings.sections import Published
 from flowdepth.settings.study import Study
 from flowdepth.stages.figures import nll_by_depth
-from flowdepth.stages.summarise import study_tables
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 

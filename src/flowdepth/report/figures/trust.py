@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flowdepth.estimation.pareto import K_HAT_LIMIT
+from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report import style
 
 # The band of the convergence figure, in standard errors on either side.
@@ -17,13 +17,13 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _HIGHEST_K_HAT = 2.0
 
 
-def convergence(table: pd.DataFrame) -> Figure:
+def convergence(convergence: pd.DataFrame) -> Figure:
     """Draw the NLL against the number of importance samples, a line and its band for each depth."""
     figure = style.new_figure()
     axes = figure.add_subplot()
-    colours = style.depth_colours(table["depth"])
+    colours = style.depth_colours(convergence["depth"])
     ends = {}
-    for depth, rows in table.groupby("depth"):
+    for depth, rows in convergence.groupby("depth"):
         samples, nll = rows["samples"], rows["nll_mean"]
         half = _BAND * rows["nll_mcse"]
         axes.fill_between(samples, nll - half, nll + half, color=colours[depth], alpha=0.2, lw=0)

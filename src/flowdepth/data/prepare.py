@@ -1,0 +1,100 @@
+"""From a data set as published to three splits of uint8 images, and the facts about them.
+
+Splits and the binarised validation and test images come from ``dataset.seed`` and the data alone,
+never from a training seed, so that every model is judged on the same pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from flowdepth.base.errors import UserError
+from flowdepth.base.files import digest
+from flowdepth.compute.streams import generator
+from flowdepth.data import catalogue, sources
+from flowdepth.data.pixels import redraw
+from flowdepth.data.prepared import Images, pixel_sums, tensor_sum
+from flowdepth.data.sources import Source
+from flowdepth.settings.datasets import SPLITS
+from flowdepth.settings.sections import Dataset
+
+
+def read(dataset: Dataset) -> Source:
+    """Return the images as published, checked against the settings.
+
+    Raises
+    ------
+    UserError
+        If a file is missing and cannot be downloaded, is not what it should be, a split is left
+        empty, or images without grey are to stay grey.
+    """
+    catalogue.check_dataset(dataset)
+    source = sources.read(dataset)
+    _check_grey(dataset, source.levels)
+    return source
+
+
+def prepare(dataset: Dataset) -> Images:
+    """Read, split and binarise the images; raises as `read` does."""
+    return split(read(dataset), dataset)
+
+
+def split(source: Source, dataset: Dataset) -> Images:
+    """Return the splits of ``source``, binarised as ``dataset`` says."""
+    pixels = {split: _pixels(split, source, dataset) for split in SPLITS}
+    height, width = next(iter(source.pools.values())).shape[1:]
+    grey = dataset.binarisation == "none"
+    return Images(
+        **pixels,
+        height=height,
+        width=width,
+        levels=source.levels if grey else 2,
+        train_levels=source.levels if grey or dataset.binarisation == "dynamic" else 2,
+        seed=dataset.seed,
+        test_labels=None if source.labels is None else source.labels[source.plan["test"][1]],
+        index={split: rows for split, (_, rows) in source.plan.items()},
+    )
+
+
+def _check_grey(dataset: Dataset, levels: int) -> None:
+    # Without binarisation the likelihood is Normal, and binary pixels have no density.
+    if dataset.name == "npz" and dataset.binarisation == "none" and levels == 2:
+        raise UserError(
+            f"{dataset.root}: found no value above 1, so that the pixels are binary, expected grey "
+            "values up to 255 because dataset.binarisation is none; set it to static and "
+            "model.likelihood to bernoulli, or write grey images"
+        )
+
+
+def _pixels(split: str, source: Source, dataset: Dataset) -> Tensor:
+    pool, rows = source.plan[split]
+    grey = source.pools[pool][rows].flatten(1)
+    kept_grey = dataset.binarisation == "dynamic" and split == "train"
+    if source.levels == 2 or dataset.binarisation == "none" or kept_grey:
+        return grey
+    if dataset.binarisation == "threshold":
+        return (grey > (source.levels - 1) / 2).to(torch.uint8)
+    return redraw(grey, source.levels, generator(dataset.seed, "binarise", split))
+
+
+def describe(images: Images, dataset: Dataset) -> dict[str, object]:
+    """Return what identifies the images: name, sizes, and SHA-256 sums of pixels and sources."""
+    return {
+        "name": dataset.name,
+        "height": images.height,
+        "width": images.width,
+        "levels": images.levels,
+        "train_levels": images.train_levels,
+        "binarisation": dataset.binarisation,
+        "seed": dataset.seed,
+        "sizes": {split: len(rows) for split, rows in images.index.items()},
+        "sha256": pixel_sums(images),
+        "index_sha256": {split: tensor_sum(rows) for split, rows in images.index.items()},
+        "sources": source_sums(dataset),
+    }
+
+
+def source_sums(dataset: Dataset) -> dict[str, str]:
+    """Return the SHA-256 sum of each file the images were read from, by file name."""
+    return {path.name: digest(path) for path in catalogue.required_files(dataset)}

@@ -1,0 +1,115 @@
+"""What was estimated of a pack as tables: a row per seed, or per seed and test image."""
+
+from __future__ import annotations
+
+import pandas as pd
+from torch import Tensor
+
+from flowdepth.data.prepared import Images
+from flowdepth.estimation.gaps import InferenceGap
+from flowdepth.estimation.importance import Estimate
+from flowdepth.estimation.pareto import nested_sizes
+from flowdepth.estimation.quadrature import Exact
+from flowdepth.estimation.thresholds import K_HAT_LIMIT
+from flowdepth.model.checkpoint import Header
+from flowdepth.model.observation import bits_per_dim
+from flowdepth.model.vae import FlowVAE
+
+_OUTCOME = ["seed", "status", "message", "best_epoch", "epochs"]
+
+
+def metrics(result: Estimate, model: FlowVAE, header: Header, images: Images) -> pd.DataFrame:
+    """Return a row per seed of means over the test images; empty numbers for a failed seed."""
+    count = result.log_p.shape[1]
+    columns = {
+        "elbo": result.elbo.mean(1),
+        "nll": -result.log_p.mean(1),
+        "nll_mcse": _error_of_mean(result.mcse),
+        "nll_image_se": (result.log_p.var(1, correction=0) / (count - 1)).sqrt(),
+        "kl": (result.reconstruction - result.elbo).mean(1),
+        "reconstruction": result.reconstruction.mean(1),
+        "ess": result.ess.mean(1),
+        "k_hat_share": _share_above(result.k_hat),
+        "active_units": result.active_units(),
+    }
+    if header.settings.model.likelihood == "normal":
+        columns["bits_per_dim"] = bits_per_dim(columns["nll"], images.pixels, images.levels)
+    numbers = pd.DataFrame({name: value.cpu() for name, value in columns.items()})
+    numbers["parameters"] = sum(p[0].numel() for p in model.parameters() if p.requires_grad)
+    outcomes = pd.DataFrame(header.outcomes, columns=_OUTCOME)
+    return outcomes.join(numbers.where(outcomes["status"] == "done"))
+
+
+def per_image(result: Estimate, seeds: tuple[int, ...]) -> pd.DataFrame:
+    """Return a row per seed and test image."""
+    names = ("log_p", "mcse", "ess", "k_hat")
+    return _by_image(seeds, {name: getattr(result, name) for name in names})
+
+
+def convergence(result: Estimate, header: Header, samples: int) -> pd.DataFrame:
+    """Return the NLL by number of samples used, a row per finished seed and size."""
+    sizes = nested_sizes(samples)
+    done = [row["seed"] for row in header.outcomes if row["status"] == "done"]
+    rows = [header.seeds.index(seed) for seed in done]
+    return pd.DataFrame(
+        {
+            "seed": [seed for seed in done for _ in sizes],
+            "samples": [*sizes] * len(done),
+            "nll": -result.nested_log_p[rows].mean(1).flatten().cpu(),
+            "nll_mcse": _error_of_mean(result.nested_mcse[rows]).flatten().cpu(),
+        }
+    )
+
+
+def _error_of_mean(errors: Tensor) -> Tensor:
+    """Return the error of the mean over images (dimension 1), whose noise is independent."""
+    return errors.square().sum(1).sqrt() / errors.shape[1]
+
+
+def _share_above(k_hat: Tensor) -> Tensor:
+    """Return the share of a seed's images [R, N] above the limit, of those that have a k_hat."""
+    return (k_hat > K_HAT_LIMIT).sum(1) / (~k_hat.isnan()).sum(1)
+
+
+def exact_by_seed(result: Exact, header: Header) -> pd.DataFrame:
+    """Return a row per seed: its exact NLL and the error of that; empty for a failed seed."""
+    numbers = pd.DataFrame(
+        {"exact_nll": -result.log_p.mean(1).cpu(), "exact_error": result.mean_error.cpu()}
+    )
+    outcomes = pd.DataFrame(header.outcomes, columns=["seed", "status"])
+    done = outcomes.pop("status") == "done"
+    return outcomes.join(numbers.where(done))
+
+
+def exact_by_image(result: Exact, seeds: tuple[int, ...]) -> pd.DataFrame:
+    """Return a row per seed and test image; nats."""
+    columns = {"exact_log_p": result.log_p, "error": result.error}
+    return _by_image(seeds, columns)
+
+
+def gaps_by_image(split: InferenceGap, header: Header) -> pd.DataFrame:
+    """Return a row per finished seed and image; a failed seed has none."""
+    columns = {
+        "elbo": split.elbo,
+        "optimised_elbo": split.optimised_elbo,
+        "log_p": split.log_p,
+        "log_p_mcse": split.log_p_mcse,
+        "approximation": split.approximation,
+        "amortisation": split.amortisation,
+        "last_improvement": split.last_improvement,
+    }
+    frame = _by_image(header.seeds, columns)
+    failed = [o["seed"] for o in header.outcomes if o["status"] == "failed"]
+    return frame[~frame["seed"].isin(failed)]
+
+
+def _by_image(seeds: tuple[int, ...], columns: dict[str, Tensor]) -> pd.DataFrame:
+    """Return values [R, N] as columns of a row per seed and image."""
+    count = next(iter(columns.values())).shape[1]
+    return pd.DataFrame(
+        {
+            "seed": [seed for seed in seeds for _ in range(count)],
+            "image": [*range(count)] * len(seeds),
+            **{name: value.flatten().cpu() for name, value in columns.items()},
+        }
+    )

@@ -1,0 +1,107 @@
+"""The study's tables and figures -> report.html, one page by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from flowdepth.analysis.results import StudyResults
+from flowdepth.estimation.thresholds import K_HAT_LIMIT
+from flowdepth.report import pages, registry
+from flowdepth.report.answer import answer, may_be_best, remarks, warning
+from flowdepth.report.citation import bibtex
+from flowdepth.report.drawing import set_table
+from flowdepth.report.limits import limits
+from flowdepth.settings.sections import flat
+from flowdepth.settings.study import Study
+from flowdepth.study import layout
+
+SEED_COLUMNS = ("depth", "seed", "status", "elbo", "nll", "nll_mcse", "best_epoch", "message")
+
+
+def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
+    """Return the report as HTML that needs no other file; ``facts`` are of ``provenance.json``.
+
+    The settings decide on the optional sections: whatever an earlier run left in the folder, there
+    is none that the study does not ask for.
+
+    Raises
+    ------
+    UserError
+        If a table or figure of the study is missing.
+    """
+    study, metrics = results.study, results.metrics
+    sentence = answer(results.summary, results.compared)
+    return pages.render(
+        "report.html",
+        study=study,
+        sections=_sections(study),
+        shown=[],
+        placed=[],
+        answer=sentence,
+        best=[str(depth) for depth in may_be_best(metrics)],
+        remarks=remarks(results.summary, results.compared),
+        warning=warning(results.summary),
+        limit=K_HAT_LIMIT,
+        limits=limits(facts["data"]),
+        figures=_figures(results, sentence),
+        tables=_tables(results),
+        seeds=_seed_rows(metrics),
+        failures=metrics[metrics["status"] == "failed"].to_dict("records"),
+        protocol=_pairs(facts["settings"]),
+        citation=bibtex(facts),
+        mixed=facts["mixed"],
+        provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
+    )
+
+
+def _sections(study: Study) -> dict[str, str]:
+    """Return the titles of the sections that have something to show, in the page's order."""
+    filled = {one.section for one in (*registry.figures(study), *registry.tables(study))}
+    optional = {
+        "posteriors": "posteriors" in filled,
+        "published": "published" in filled or bool(study.report.deviations),
+    }
+    return {name: title for name, title in registry.SECTIONS.items() if optional.get(name, True)}
+
+
+def _figures(results: StudyResults, sentence: str) -> dict[str, dict[str, Any]]:
+    wanted = registry.figures(results.study)
+    figures = {one.name: pages.figure(results.folder, one) for one in wanted}
+    figures["nll_by_depth"]["alternative"] += f" {sentence}"
+    return figures
+
+
+def _tables(results: StudyResults) -> dict[str, dict[str, Any]]:
+    return {
+        table.name: {
+            "section": table.section,
+            "title": table.title,
+            "caption": table.caption,
+            "rows": pages.rows(set_table(table, results))
+            if table.stage == "report"
+            else pages.text_table(layout.table(results.folder, table.name)["csv"]),
+        }
+        for table in registry.tables(results.study)
+    }
+
+
+def _seed_rows(metrics: pd.DataFrame) -> list[list[str]]:
+    shown = metrics[[name for name in SEED_COLUMNS if name in metrics]].astype(object)
+    return pages.rows(shown.map(_text))
+
+
+def _text(value: object) -> str:
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.4f}"
+    return str(value)
+
+
+def _pairs(node: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return nested facts as dotted paths and text."""
+    return [(k, v if isinstance(v, str) else json.dumps(v)) for k, v in flat(node)]

@@ -1,0 +1,64 @@
+"""The study's tables -> paper/: main table and figures as a two-column paper sets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from flowdepth.analysis.results import StudyResults
+from flowdepth.base.files import write_text
+from flowdepth.report import registry, style
+from flowdepth.report.answer import answer, may_be_best, remarks
+from flowdepth.report.drawing import draw
+from flowdepth.report.tables import nll_by_depth
+from flowdepth.report.typesetting import escape_latex, latex
+from flowdepth.settings.study import Study
+from flowdepth.study import layout
+
+
+def paper(
+    study: Study, metrics: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame
+) -> dict[str, str]:
+    """Return the text of the paper and of its main table, in LaTeX."""
+    best = [str(depth) for depth in may_be_best(metrics)]
+    text = _template().render(
+        study=study,
+        answer=answer(summary, compared),
+        remarks=remarks(summary, compared),
+        best=best,
+        figures={one.name: one.caption for one in registry.paper_figures(study)},
+    )
+    return {"tex": text, "table": latex(nll_by_depth(summary), best)}
+
+
+def _template() -> jinja2.Template:
+    """Return the paper's template, in which braces are LaTeX's and every value is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("flowdepth.report"),
+        variable_start_string="<<",
+        variable_end_string=">>",
+        block_start_string="<%",
+        block_end_string="%>",
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 (`finalize` escapes)
+        finalize=lambda value: value if isinstance(value, Markup) else escape_latex(str(value)),
+    )
+    return environment.get_template("paper.tex")
+
+
+def write_paper(results: StudyResults) -> Iterator[Path]:
+    """Write table and figures in the sizes of a two-column paper; yield their files."""
+    figures = registry.paper_figures(results.study)
+    files = layout.paper(results.folder, [figure.name for figure in figures])
+    with style.visual_language(paper=True):
+        for figure in figures:
+            yield from style.save(draw(figure, results), files["tex"].parent, figure.name, ["pdf"])
+    texts = paper(results.study, results.metrics, results.summary, results.compared)
+    for name, text in texts.items():
+        write_text(files[name], text)
+        yield files[name]

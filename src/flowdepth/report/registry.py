@@ -1,0 +1,342 @@
+"""The figures and tables of a study, each registered once: rules, report and paper read this.
+
+To add one: write the function that makes it, name it here. Without torch, pandas or matplotlib,
+because the Snakefile reads this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flowdepth.estimation.thresholds import K_HAT_LIMIT, WARNING_SHARE
+from flowdepth.settings.study import Study
+
+# In the page's order: the templates in templates/sections, and what their readers see.
+SECTIONS = {
+    "answer": "Answer",
+    "numbers": "Numbers",
+    "reading": "How to read them",
+    "trust": "Can the numbers be trusted?",
+    "gap": "Why depth helps",
+    "posteriors": "Posteriors",
+    "images": "Reconstructions and samples",
+    "cost": "What a nat costs",
+    "protocol": "Protocol",
+    "published": "Published numbers",
+    "limits": "Limits of this study",
+    "provenance": "Provenance",
+    "citation": "How to cite",
+}
+
+
+def _always(study: Study) -> bool:
+    return True
+
+
+def _splits_the_gap(study: Study) -> bool:
+    return study.gaps.images > 0
+
+
+def _is_plane(study: Study) -> bool:
+    return study.model.latent == 2
+
+
+def _is_integrated(study: Study) -> bool:
+    return study.evaluate.exact
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: function ``name`` of ``report/figures/<module>.py`` draws it.
+
+    Attributes
+    ----------
+    section
+        Of the page.
+    caption, alternative
+        What stands below it, and what somebody hears who cannot see it.
+    stage
+        The rule that draws it.
+    when
+        Whether a study has it.
+    in_paper
+        Whether the paper shows it, too.
+    is_pixels
+        Whether the page shows the PNG, smaller and sharper than the SVG of an image.
+    """
+
+    name: str
+    module: str
+    section: str
+    caption: str
+    alternative: str
+    stage: str = "figures"
+    when: Callable[[Study], bool] = _always
+    in_paper: bool = False
+    is_pixels: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: function ``name`` of ``report/tables.py`` sets it; attributes as of `Figure`.
+
+    Stage ``report`` sets what stands on the page alone.
+    """
+
+    name: str
+    section: str
+    title: str
+    caption: str
+    stage: str = "tables"
+    when: Callable[[Study], bool] = _always
+
+
+FIGURES = (
+    Figure(
+        name="nll_by_depth",
+        module="likelihood",
+        section="answer",
+        caption=(
+            "Test NLL by flow depth. Above: every seed a dot, the mean over seeds with its 95 %"
+            f" t-interval beside them, hollow where more than {100 * WARNING_SHARE:.0f} % of the"
+            f" images have weights of a Pareto shape above {K_HAT_LIMIT}; the dashed line is the"
+            " mean of K = 0. Below, where K = 0 was trained: the difference from K = 0 paired "
+            "by seed, with its 95 % t-interval, not corrected for the number of depths. Grey "
+            "diamonds, and dotted lines for other models, are published numbers where the study"
+            " names any; arrows tell of those beyond the axis."
+        ),
+        alternative="Test NLL in nats against the number K of flow layers.",
+        in_paper=True,
+    ),
+    Figure(
+        name="convergence",
+        module="trust",
+        section="trust",
+        caption=(
+            "Test NLL against the number S of importance samples, the first S of the same "
+            "draws, mean over seeds. K = 0 is dashed. The band is ± 2 Monte-Carlo standard "
+            "errors of that mean. At S = 1 it is the −ELBO; a line that still falls at its "
+            "right end has too few samples."
+        ),
+        alternative="Test NLL in nats against the number of importance samples, a line a depth.",
+        in_paper=True,
+    ),
+    Figure(
+        name="weights",
+        module="trust",
+        section="trust",
+        caption=(
+            "Importance weights by flow depth, over test images and finished seeds: the median "
+            "a dot, the middle half a thick line, the middle 90 % a thin one. Above, the "
+            "effective sample size; below, where there are samples enough, the Pareto shape "
+            f"k_hat with its limit of {K_HAT_LIMIT} and the percentage of images beyond it. "
+            "Shapes above 2 are drawn at 2."
+        ),
+        alternative="Effective sample size and Pareto shape of the weights against the depth K.",
+        in_paper=True,
+    ),
+    Figure(
+        name="elbo_and_nll",
+        module="likelihood",
+        section="gap",
+        caption=(
+            "−ELBO and NLL of the test set: every seed a dot, the means with 95 % t-intervals "
+            "beside them. The shaded distance between them is the inference gap: what the "
+            "posterior's family and the encoder lose."
+        ),
+        alternative="Negative ELBO and NLL in nats against the number K of flow layers.",
+        in_paper=True,
+    ),
+    Figure(
+        name="inference_gap",
+        module="gaps",
+        section="gap",
+        caption=(
+            "The inference gap by flow depth, the sum of what the best posterior of the family "
+            "still loses (approximation gap) and what the encoder loses against it "
+            "(amortisation gap): means over images and finished seeds, each part with its 95 % "
+            "t-interval across seeds. Hatched where the search for the best posterior had too "
+            "few steps; the approximation gap is then too large."
+        ),
+        alternative="Approximation and amortisation gap in nats, stacked, by depth K.",
+        stage="gap_figures",
+        when=_splits_the_gap,
+    ),
+    Figure(
+        name="learning_curves",
+        module="training",
+        section="gap",
+        caption=(
+            "Validation ELBO at beta = 1 by epoch: thin lines are seeds, bold ones the mean "
+            "over finished seeds, dashed at K = 0. Early epochs may lie below the axis."
+        ),
+        alternative="Validation ELBO in nats by epoch, a line for each depth.",
+    ),
+    Figure(
+        name="posteriors",
+        module="posteriors",
+        section="posteriors",
+        caption=(
+            "Test images by row, depths by column, each depth's first finished seed: the exact "
+            "posterior filled, the encoder's as lines, both as regions that hold 50, 90 and 99 "
+            "% of the mass, on one scale; the bar is in latent units. Each panel gives the "
+            "exact KL(q || p) from the encoder's posterior to the exact one."
+        ),
+        alternative="Contours of exact and approximate posteriors, by image and depth.",
+        stage="posteriors",
+        when=_is_plane,
+    ),
+    Figure(
+        name="latent_space",
+        module="posteriors",
+        section="posteriors",
+        caption=(
+            "Means of the encoder's posteriors of test images, coloured by class where the data"
+            " set has classes, for each depth's first finished seed."
+        ),
+        alternative="Points in the latent plane, a colour for each class.",
+        stage="posteriors",
+        when=_is_plane,
+    ),
+    Figure(
+        name="manifold",
+        module="posteriors",
+        section="posteriors",
+        caption=(
+            "Images decoded at a grid of the prior's quantiles, z₁ to the right and z₂ upwards,"
+            " by the shallowest and the deepest flow's first finished seed."
+        ),
+        alternative="A grid of small images decoded from points of the latent plane.",
+        stage="posteriors",
+        when=_is_plane,
+        is_pixels=True,
+    ),
+    Figure(
+        name="reconstructions",
+        module="images",
+        section="images",
+        caption=(
+            "Test images in the first row; below, their reconstructions by each depth's first "
+            "finished seed."
+        ),
+        alternative="Rows of small images: originals, then reconstructions by each depth.",
+        is_pixels=True,
+    ),
+    Figure(
+        name="prior_samples",
+        module="images",
+        section="images",
+        caption="Samples from the prior, decoded by each depth's first finished seed.",
+        alternative="Rows of small images: prior samples of each depth.",
+        is_pixels=True,
+    ),
+)
+
+TABLES = (
+    Table(
+        name="nll_by_depth",
+        section="numbers",
+        title="Test NLL by depth",
+        caption=(
+            "Means over the finished seeds of each depth, in nats per test image, with 95 % "
+            "t-intervals across seeds; the difference from K = 0 is paired by seed. The figures"
+            " draw the same intervals."
+        ),
+    ),
+    Table(
+        name="comparisons",
+        section="numbers",
+        title="Differences between depths",
+        caption=(
+            "Differences in NLL, in nats per image, negative where the deeper flow is better: each "
+            "depth against K = 0, each against the next lower depth of the grid, and the change "
+            "with each doubling of K over K >= 1. Paired by seed, with 95 % t-intervals and the "
+            "p-values of paired t-tests, plain and with Holm's correction for the number of "
+            "comparisons of the kind. Over images: each image averaged over the seeds first; the "
+            "last column is the share of images that the deeper flow improves."
+        ),
+    ),
+    Table(
+        name="errors",
+        section="trust",
+        title="Errors of the estimates",
+        caption=(
+            "Three standard errors of a depth's mean NLL, in nats per image: across seeds, "
+            "across test images, and of the Monte-Carlo estimate. Beside them, the share of "
+            "images whose estimate cannot be trusted by its Pareto shape, and how much the last"
+            " importance samples still changed the NLL."
+        ),
+    ),
+    Table(
+        name="exact",
+        section="trust",
+        title="Estimate against quadrature",
+        caption=(
+            "The log-likelihood by quadrature beside the estimate, in nats per test image, "
+            "means over seeds. The last two columns are in Monte-Carlo standard errors, of the "
+            "mean NLL and of the single image that is furthest off. An estimate above the exact"
+            " NLL by many of them misses posterior mass where the encoder's posterior was never"
+            " sampled."
+        ),
+        when=_is_integrated,
+    ),
+    Table(
+        name="inference_gap",
+        section="gap",
+        title="The inference gap by depth",
+        caption=(
+            "Approximation and amortisation gap and their sum, in nats per image, on some test "
+            "images: means over the finished seeds of each depth with 95 % t-intervals across "
+            "seeds. The last column is what the second half of the optimisation's steps gained;"
+            " where it is more than a tenth of the smaller gap, the steps were too few, and the"
+            " approximation gap is an upper bound."
+        ),
+        stage="gap_figures",
+        when=_splits_the_gap,
+    ),
+    Table(
+        name="costs",
+        section="cost",
+        title="Cost by depth",
+        caption=(
+            "Seconds of a depth's jobs, shared equally among the seeds of a pack, means over "
+            "seeds; memory is the peak of a whole pack. The last column is what training took "
+            "longer than at K = 0, divided by the nats gained, where the gain over K = 0 is "
+            "shown."
+        ),
+        stage="report",
+    ),
+    Table(
+        name="published",
+        section="published",
+        title="Published numbers",
+        caption=(
+            "Test NLL in nats as published, ≤ where it is a bound, and this study's at the same"
+            " K. The two can be compared only as far as the protocols agree."
+        ),
+        stage="report",
+        when=lambda study: bool(study.report.published),
+    ),
+)
+
+
+def figures(study: Study, stage: str | None = None) -> list[Figure]:
+    """Return the figures of a study, or those that one stage draws, in the page's order."""
+    return [one for one in FIGURES if one.when(study) and stage in (None, one.stage)]
+
+
+def tables(study: Study, stage: str | None = None) -> list[Table]:
+    """Return the tables of a study, or those that one stage sets, in the page's order."""
+    return [one for one in TABLES if one.when(study) and stage in (None, one.stage)]
+
+
+def paper_figures(study: Study) -> list[Figure]:
+    """Return the figures of the paper."""
+    return [one for one in figures(study) if one.in_paper]
+
+
+def modules(study: Study, stage: str) -> list[str]:
+    """Return the modules that draw the figures of a stage, or of ``paper``."""
+    drawn = paper_figures(study) if stage == "paper" else figures(study, stage)
+    return list(dict.fromkeys(f"report.figures.{one.module}" for one in drawn))

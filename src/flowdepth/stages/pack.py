@@ -1,0 +1,154 @@
+"""What the stages on a pack of seeds share: their command line, unfinished work, progress."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from flowdepth.compute.devices import select, used
+from flowdepth.compute.resume import INTERVAL, Sidecar
+from flowdepth.data import inputs, prepared
+from flowdepth.data.prepared import Images
+from flowdepth.model import checkpoint
+from flowdepth.model.vae import FlowVAE
+from flowdepth.settings.sections import PackSettings
+from flowdepth.settings.study import pack_name
+from flowdepth.stages.command import add_study
+from flowdepth.study import layout
+from flowdepth.study.provenance import Recorder
+
+_SECONDS_BETWEEN_LINES = 10
+
+
+class PackCommand(NamedTuple):
+    """What a stage on a pack is told; ``text`` is the JSON of ``settings``."""
+
+    settings: PackSettings
+    text: str
+    depth: int
+    seeds: tuple[int, ...]
+    images: Path
+    folder: Path
+    device: str = "auto"
+    threads: int = 1
+    save_every: float = INTERVAL
+
+    def recorder(self, stage: str, inputs: Sequence[Path]) -> Recorder:
+        """Return the recorder of this job."""
+        cell = {"depth": self.depth, "seeds": self.seeds}
+        return Recorder(stage, inputs, self.text, self.settings.flow.kind, **cell)
+
+
+def pack_command(description: str | None, words: Sequence[str] | None = None) -> PackCommand:
+    """Read the command line of a stage on a pack."""
+    parser = argparse.ArgumentParser(description=description)
+    add_study(parser, "model, flow, objective, training and the stage's own section, as JSON")
+    parser.add_argument("--depth", type=int, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--save-every",
+        type=float,
+        default=INTERVAL,
+        metavar="SECONDS",
+        help="between two saves of unfinished work, beside the outputs (default: %(default)g)",
+    )
+    args = parser.parse_args(words)
+    seeds = tuple(args.seeds)
+    return PackCommand(
+        settings=PackSettings.model_validate_json(args.settings),
+        text=args.settings,
+        depth=args.depth,
+        seeds=seeds,
+        images=layout.outputs("prepare", args.study)["images"],
+        folder=layout.pack(args.study, args.depth, pack_name(seeds)),
+        device=args.device,
+        threads=args.threads,
+        save_every=args.save_every,
+    )
+
+
+class TrainedPack(NamedTuple):
+    """A trained pack at hand: its command, model and test images ``x`` [N, P], all on ``device``.
+
+    ``outputs`` are the files to write, by name.
+    """
+
+    command: PackCommand
+    model: FlowVAE
+    header: checkpoint.Header
+    images: Images
+    x: Tensor
+    bookmark: Sidecar
+    device: torch.device
+    outputs: dict[str, Path]
+
+
+@contextmanager
+def trained_pack(
+    stage: str, command: PackCommand, precision: str = "float32"
+) -> Iterator[TrainedPack]:
+    """Give the pack that ``stage`` works on; record what it wrote, once the block ends well.
+
+    Raises
+    ------
+    UserError
+        If images or model are missing, damaged, or those of another pack.
+    """
+    device = select(command.device, command.threads, precision)
+    path = layout.outputs("train", command.folder)["model"]
+    recorder = command.recorder(stage, [command.images, path])
+    images = prepared.load(command.images).to(device)
+    model, header = checkpoint.load(path, device)
+    header.require(path, command.settings.trained, command.depth, command.seeds)
+    x = inputs.observed(images, "test", torch.float32)
+    outputs = layout.outputs(stage, command.folder)
+    with sidecar(recorder, command, device) as bookmark:
+        yield TrainedPack(command, model, header, images, x, bookmark, device, outputs)
+        record = layout.provenance(stage, command.folder)
+        recorder.write(record, outputs.values(), bookmark.earlier, **used(device))
+
+
+def sidecar(recorder: Recorder, command: PackCommand, device: torch.device) -> Sidecar:
+    """Return where a job keeps its unfinished work: a file that no rule declares.
+
+    Nothing goes on from it with other settings or code, other contents of the job's inputs, or
+    another torch or device type.
+    """
+    identity = {
+        **recorder.facts,
+        "code": recorder.code,
+        "torch": torch.__version__,
+        "device": device.type,
+        "inputs": list(recorder.inputs.values()),
+    }
+    path = command.folder / f"{recorder.facts['stage']}_unfinished.safetensors"
+    return Sidecar(path, identity, command.save_every, partial(print, flush=True))
+
+
+class Progress:
+    """Prints how many of ``total`` are done, and the time left at the pace since the first call."""
+
+    def __init__(self, total: int, unit: str) -> None:
+        self.total, self.unit = total, unit
+        self.first: int | None = None
+        self.start = self.last = time.perf_counter()
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """Print a line if the last one is some time ago, or all is done."""
+        now = time.perf_counter()
+        if self.first is None:
+            self.first, self.start = done, now
+        if done == self.total or now - self.last > _SECONDS_BETWEEN_LINES:
+            self.last = now
+            left = (now - self.start) * (self.total - done) / max(1, done - self.first)
+            print(f"{done} of {self.total} {self.unit}  {note}{left:.0f} s left", flush=True)

@@ -1,0 +1,42 @@
+"""From the prepared images to a trained pack."""
+
+from __future__ import annotations
+
+import torch
+
+from flowdepth.compute.out_of_memory import enough
+from flowdepth.compute.resume import FORGETFUL, Bookmark
+from flowdepth.data import inputs
+from flowdepth.data.prepared import Images
+from flowdepth.model.replicas import build
+from flowdepth.settings.sections import TrainSettings
+from flowdepth.training.loop import PackTraining
+
+
+def train(
+    settings: TrainSettings,
+    depth: int,
+    seeds: tuple[int, ...],
+    images: Images,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    bookmark: Bookmark = FORGETFUL,
+) -> PackTraining:
+    """Return the finished training of ``seeds`` at ``depth``."""
+    model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
+    print(f"training K = {depth}, seeds {seeds}, on {device}", flush=True)
+    pack = PackTraining(
+        model,
+        seeds,
+        lambda epoch: inputs.epoch_images(images, seeds, epoch, dtype),
+        inputs.observed(images, "validation", dtype),
+        settings.training,
+        settings.objective,
+        bookmark,
+    )
+    advice = f"set seeds_per_job to {len(seeds) // 2} or less, " if len(seeds) > 1 else ""
+    with enough(f"training {len(seeds)} seed{'s' * (len(seeds) > 1)} at K = {depth}", advice):
+        pack.run(lambda line: print(line, flush=True))
+    for record in pack.records:
+        print(f"seed {record.seed}: {record.message or f'best epoch {record.best_epoch}'}")
+    return pack
