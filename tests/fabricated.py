@@ -16,8 +16,9 @@ from safetensors.numpy import save_file
 
 from flowdepth.settings.study import Study, read_study
 from flowdepth.stages import report
+from flowdepth.study import layout
 from helpers import leave_pack_provenance, leave_provenance
-from tabled import OUTPUTS, finish
+from tabled import finish
 
 EPOCHS = 60
 IMAGES = 40
@@ -52,8 +53,8 @@ def fabricate_results(
     )
     packs = []
     for depth in depths:
-        for pack in study.packs().values():
-            folder = root / f"K{depth}" / f"seeds{pack[0]}-{pack[-1]}"
+        for name, pack in study.packs().items():
+            folder = layout.pack(root, depth, name)
             folder.mkdir(parents=True)
             _write_pack(folder, study, depth, pack, failed, shape, gain, depth in doubtful)
             packs.append(folder)
@@ -160,7 +161,9 @@ def _write_dataset(folder: Path, shape: tuple[int, int]) -> None:
     }
     folder.mkdir(parents=True)
     (folder / "dataset.json").write_text(json.dumps(facts))
-    leave_provenance(folder, "prepare", ["dataset.json"])
+    (folder / "images.safetensors").touch()
+    leave_provenance(folder, "prepare", ["images.safetensors"])
+    leave_provenance(folder, "describe", ["dataset.json"])
 
 
 @pytest.fixture
@@ -172,10 +175,8 @@ def render(
     def write(**kwargs: object) -> str:
         study, packs = fabricate(**kwargs)
         finish(study, packs, tmp_path)
-        command = ["--settings", study.canonical(), "--results", str(tmp_path)]
-        command += ["--packs", *map(str, packs)]
-        files = [f"--{name}={tmp_path / file}" for name, file in OUTPUTS.items()]
-        monkeypatch.setattr(sys, "argv", ["report", *command, *files])
+        command = ["--settings", study.whole(), "--study", str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", ["report", *command])
         report.main()
         return (tmp_path / "report.html").read_text()
 

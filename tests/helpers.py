@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from flowdepth.analysis.readers import PACK_FILES
 from flowdepth.base.errors import UserError
 from flowdepth.compute.resume import Sidecar, State
 from flowdepth.data.prepare import prepare
@@ -18,7 +17,8 @@ from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Dataset, Flow, Model
 from flowdepth.settings.study import Study
-from flowdepth.study.provenance import SUFFIX, Job
+from flowdepth.study import layout
+from flowdepth.study.provenance import Recorder
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 needs_files = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder shared/data is not here")
@@ -98,9 +98,9 @@ def leave_provenance(
     **cell: object,
 ) -> Path:
     """Leave the provenance of a stage that wrote ``outputs`` in ``folder``."""
-    path = folder / f"{stage}{SUFFIX}"
-    job = Job(stage, inputs, settings, **cell)
-    job.write(path, [folder / name for name in outputs], **(used or {}))
+    path = folder / f"{stage}{layout.PROVENANCE}"
+    recorder = Recorder(stage, inputs, settings, **cell)
+    recorder.write(path, [folder / name for name in outputs], **(used or {}))
     return path
 
 
@@ -108,12 +108,13 @@ def leave_pack_provenance(
     folder: Path, study: Study, depth: int, seeds: tuple[int, ...], **used: object
 ) -> None:
     """Write what training and evaluation tell of themselves, with ``used`` where given."""
-    evaluated = [name for name in PACK_FILES if name != "history.csv"]
     jobs = {
-        "train": (60.0 + depth, ["history.csv"], study.train_settings()),
-        "evaluate": (12.0 + depth, evaluated, study.evaluate),
+        "train": (60.0 + depth, ["history.csv"]),
+        "evaluate": (12.0 + depth, layout.PACK_OUTPUTS["evaluate"].values()),
     }
-    for stage, (seconds, outputs, settings) in jobs.items():
+    for stage, (seconds, outputs) in jobs.items():
         cost = {"seconds": seconds * len(seeds), "peak_memory_mb": 210.5, **used}
         cell = {"depth": depth, "seeds": seeds}
-        leave_provenance(folder, stage, outputs, settings=settings.canonical(), used=cost, **cell)
+        leave_provenance(
+            folder, stage, outputs, settings=study.pack_settings(stage), used=cost, **cell
+        )
