@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from flowdepth.base.errors import UserError
-from flowdepth.data.prepare import prepare
+from flowdepth.data.peculiarities import peculiarities
+from flowdepth.data.prepare import describe, prepare, read
 from flowdepth.report.limits import limits
 from flowdepth.settings.sections import Dataset
 from flowdepth.settings.study import read_study
-from flowdepth.stages.prepare import describe
 from flowdepth.study.check import check
 from helpers import refusal
 
@@ -145,8 +145,9 @@ def test_binary_images_have_a_density(tmp_path: Path) -> None:
 def found(path: Path, **arrays: np.ndarray) -> tuple[dict[str, int], list[str]]:
     np.savez(path, **arrays)
     dataset = Dataset(name="npz", root=str(path), binarisation="none")
-    facts = describe(prepare(dataset), dataset)
-    return facts["peculiarities"], limits(facts)
+    counts = peculiarities(read(dataset))
+    facts = describe(prepare(dataset), dataset) | {"peculiarities": counts}
+    return counts, limits(facts)
 
 
 def test_good_images_are_warned_of(tmp_path: Path) -> None:
@@ -168,8 +169,8 @@ def test_test_images_that_are_trained_on_go_unnoticed(tmp_path: Path) -> None:
 def test_binarisation_hides_a_repeated_image(tmp_path: Path) -> None:
     train = grey(40)
     np.savez(tmp_path / "own.npz", train=train, validation=grey(3), test=train[:4])
-    images = prepare(Dataset(name="npz", root=str(tmp_path / "own.npz"), binarisation="static"))
-    assert images.peculiarities["test_in_train"] == 4
+    source = read(Dataset(name="npz", root=str(tmp_path / "own.npz"), binarisation="static"))
+    assert peculiarities(source)["test_in_train"] == 4
 
 
 def test_pixels_and_images_that_never_vary_go_unnoticed(tmp_path: Path) -> None:

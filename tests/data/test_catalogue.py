@@ -44,7 +44,7 @@ def refusal(batch_size: int = 2, **dataset: object) -> str:
 def test_snakefile_would_pay_for_heavy_imports() -> None:
     code = (
         "import sys, flowdepth.data.catalogue as c; from flowdepth.settings.study import Dataset;"
-        "c.training_images(Dataset(name='digits'));"
+        "c.split_sizes(Dataset(name='digits'));"
         "print({'torch', 'torchvision', 'pandas', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -62,7 +62,6 @@ def test_snakefile_would_pay_for_heavy_imports() -> None:
 )
 def test_sizes_of_published_sets_are_off(name: str, expected: tuple[int, int, int]) -> None:
     assert catalogue.split_sizes(Dataset(name=name)) == expected
-    assert catalogue.training_images(Dataset(name=name)) == expected[0]
 
 
 def test_digits_lose_or_repeat_an_image() -> None:
@@ -90,7 +89,7 @@ def test_npz_data_is_read_for_its_size(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[5000] ^= 0xFF
     path.write_bytes(content)
-    assert catalogue.training_images(Dataset(name="npz", root=str(path))) == 350
+    assert catalogue.split_sizes(Dataset(name="npz", root=str(path))).train == 350
 
 
 def test_edited_images_keep_their_fingerprint(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue, prepared
 from flowdepth.data.pixels import dequantise, redraw
 from flowdepth.data.prepare import prepare
+from flowdepth.settings.datasets import SPLITS
 from flowdepth.settings.sections import Dataset
 from helpers import refusal
 
@@ -33,7 +34,7 @@ def test_digits_are_not_scikit_learns() -> None:
     source = load_digits()
     images = prepare(Dataset(binarisation="none"))
     assert (images.height, images.width, images.levels, images.train_levels) == (8, 8, 17, 17)
-    for split in catalogue.SPLITS:
+    for split in SPLITS:
         pixels, rows = getattr(images, split), images.index[split]
         assert pixels.dtype == torch.uint8
         assert torch.equal(pixels, torch.from_numpy(source.data)[rows].to(torch.uint8))
@@ -45,7 +46,7 @@ def test_splits_overlap_or_lose_images() -> None:
     rows = torch.cat(list(images.index.values()))
     assert torch.equal(rows.sort().values, torch.arange(1797))
     sizes = catalogue.split_sizes(Dataset())
-    assert sizes == tuple(len(getattr(images, split)) for split in catalogue.SPLITS)
+    assert sizes == tuple(len(getattr(images, split)) for split in SPLITS)
 
 
 def test_test_split_depends_on_the_validation_share() -> None:
@@ -176,11 +177,11 @@ def test_saved_images_come_back_changed(tmp_path: Path) -> None:
     images = prepare(Dataset(binarisation="dynamic", seed=3))
     prepared.save(images, tmp_path / "a.safetensors")
     loaded = prepared.load(tmp_path / "a.safetensors")
-    for split in catalogue.SPLITS:
+    for split in SPLITS:
         assert torch.equal(getattr(loaded, split), getattr(images, split))
         assert torch.equal(loaded.index[split], images.index[split])
     assert torch.equal(loaded.test_labels, images.test_labels)
-    numbers = ("height", "width", "levels", "train_levels", "seed", "pixels", "peculiarities")
+    numbers = ("height", "width", "levels", "train_levels", "seed", "pixels")
     assert (images.seed, images.pixels) == (3, 64)
     assert all(getattr(loaded, name) == getattr(images, name) for name in numbers)
 
@@ -188,7 +189,7 @@ def test_saved_images_come_back_changed(tmp_path: Path) -> None:
 def test_moving_leaves_pixels_behind() -> None:
     images = prepare(Dataset())
     moved = images.to("meta")
-    assert all(getattr(moved, split).device.type == "meta" for split in catalogue.SPLITS)
+    assert all(getattr(moved, split).device.type == "meta" for split in SPLITS)
     assert images.train.device.type == "cpu"
     assert (moved.height, moved.seed) == (8, 0)
 

@@ -83,11 +83,11 @@ def test_other_seed_is_shown_than_the_first_finished(tmp_path: Path) -> None:
         vae = small_vae(2, pack).float()
         header = checkpoint.Header(settings, 2, 6, outcomes)
         checkpoint.save(tmp_path / "K2" / str(pack[0]) / "model.safetensors", vae, header)
-    found = first_finished(settings, [tmp_path / "K2" / name for name in "13"])
+    paths = [tmp_path / "K2" / name / "model.safetensors" for name in "13"]
+    found = first_finished(settings, 2, paths)
     assert found.replicas == 1
     alone = small_vae(2, (5,)).float().double()
     for name, value in alone.state_dict().items():
         assert torch.equal(found.state_dict()[name], value)
-    (tmp_path / "K2").rename(tmp_path / "K4")
     with pytest.raises(UserError, match="found a model of depth 2, expected 4"):
-        first_finished(settings, [tmp_path / "K4" / "1"])
+        first_finished(settings, 4, paths)

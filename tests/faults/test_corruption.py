@@ -14,7 +14,8 @@ import pytest
 from checkout import QUICK, Checkout
 from contents import contents
 from damage import DAMAGE, swap
-from flowdepth.study.provenance import SUFFIX, read
+from flowdepth.study.layout import PROVENANCE
+from flowdepth.study.provenance import read
 
 pytestmark = pytest.mark.faults
 Content = dict[Path, bytes]
@@ -22,7 +23,7 @@ Content = dict[Path, bytes]
 
 def written(results: Path) -> list[Path]:
     """Return what the stages wrote, and the provenance beside it."""
-    records = sorted(results.rglob(f"*{SUFFIX}"))
+    records = sorted(results.rglob(f"*{PROVENANCE}"))
     named = (record.parent / name for record in records for name in read(record)["outputs"])
     return [*records, *(Path(os.path.normpath(path)) for path in named)]
 

@@ -21,7 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from flowdepth.study.provenance import SUFFIX, read
+from flowdepth.study.layout import PROVENANCE
+from flowdepth.study.provenance import read
 
 ROOT = Path(__file__).parents[2]
 DEPTHS = (0, 1, 2, 4, 8, 16, 32)
@@ -70,7 +71,7 @@ def lengths() -> None:
                 *grid,
                 *short,
             )
-            for path in Path(folder).glob(f"results/*/K*/*/*{SUFFIX}"):
+            for path in Path(folder).glob(f"results/*/K*/*/*{PROVENANCE}"):
                 job = read(path)
                 found[f"{job['stage']} {job['depth']} {pack}"] = 10 * job["seconds"]
     LENGTHS.write_text(json.dumps(found, indent=2))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,10 @@ Jobs = dict[Path, dict[str, Any]]
 
 
 def job(stage: str = "train", **changes: object) -> dict[str, Any]:
-    settings = STUDY.train_settings() if stage == "train" else STUDY.evaluate
     facts = {
         "stage": stage,
         "code": "flowdepth.model.dense@aaa flowdepth.model.vae@bbb",
-        "settings": settings.model_dump(mode="json"),
+        "settings": json.loads(STUDY.pack_settings(stage)),
         "versions": {"torch": "2.13.0", "python": "3.11.7"},
         "device": "cpu",
         "inputs": IMAGES,
@@ -80,8 +80,9 @@ def test_odd_pack_goes_unnoticed(change: dict[str, Any], words: str) -> None:
 
 def test_all_packs_of_other_settings_than_the_study_s_go_unnoticed() -> None:
     study = STUDY.model_copy(update={"training": STUDY.training.model_copy(update={"epochs": 7})})
-    (line,) = differences(study, PREPARED, jobs())
-    assert line.startswith("train: training.epochs is 7 in the study; 150 in K0/train.json")
+    trained, evaluated = differences(study, PREPARED, jobs())
+    assert trained.startswith("train: training.epochs is 7 in the study; 150 in K0/train.json")
+    assert evaluated.startswith("evaluate: training.epochs is 7 in the study; 150 in K0/evaluate")
 
 
 def test_long_lists_of_files_bury_the_message() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from flowdepth.base.errors import UserError
-from flowdepth.base.files import digest
 from flowdepth.study.finished import NEEDED, finished
 
 
@@ -15,11 +14,18 @@ def finish(folder: Path, *without: str) -> None:
         (folder / name).write_text(f"{folder.name} {name}")
 
 
-def test_study_is_known_by_another_sum(tmp_path: Path) -> None:
-    finish(tmp_path / "a")
-    finish(tmp_path / "b")
-    sums = finished(["b", "a"], tmp_path)
-    assert list(sums.items()) == [(n, digest(tmp_path / n / "provenance.json")) for n in "ba"]
+@pytest.mark.parametrize("file", NEEDED)
+def test_the_sum_of_a_study_changes_with_every_file_that_is_shown(
+    tmp_path: Path, file: str
+) -> None:
+    for name in "ab":
+        finish(tmp_path / name)
+    before = finished(["b", "a"], tmp_path)
+    assert list(before) == ["b", "a"]
+    (tmp_path / "a" / file).write_text("drawn in another style")
+    after = finished(["b", "a"], tmp_path)
+    assert after["b"] == before["b"]
+    assert after["a"] != before["a"]
 
 
 @pytest.mark.parametrize("file", NEEDED)

@@ -11,7 +11,8 @@ import pytest
 from damage import DAMAGE, swap
 from flowdepth.base.errors import UserError
 from flowdepth.study import provenance
-from flowdepth.study.provenance import SUFFIX, read, verify, verify_changed
+from flowdepth.study.layout import PROVENANCE
+from flowdepth.study.provenance import read, verify, verify_changed
 from helpers import leave_provenance
 
 
@@ -42,14 +43,14 @@ def test_damaged_file_is_read(pack: Path, damage: Callable[[bytes], bytes]) -> N
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_provenance_is_believed(pack: Path, damage: Callable[[bytes], bytes]) -> None:
-    record = pack / f"train{SUFFIX}"
+    record = pack / f"train{PROVENANCE}"
     record.write_bytes(damage(record.read_bytes()))
     with pytest.raises(UserError, match=r"train.provenance.json: damaged"):
         verify(pack / "history.csv")
 
 
 def test_some_byte_of_the_provenance_is_not_covered_by_its_sum(pack: Path) -> None:
-    record = pack / f"train{SUFFIX}"
+    record = pack / f"train{PROVENANCE}"
     whole = record.read_bytes()
     for place in range(0, len(whole), 7):
         record.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
@@ -71,7 +72,7 @@ def test_missing_or_unknown_file_is_a_traceback(pack: Path) -> None:
     with pytest.raises(UserError, match=r"own.csv: no \*.provenance.json beside it or above"):
         verify(pack / "own.csv")
     with pytest.raises(UserError, match=r"none.provenance.json: missing"):
-        read(pack / f"none{SUFFIX}")
+        read(pack / f"none{PROVENANCE}")
 
 
 def test_job_tells_other_files_than_it_read_and_wrote(pack: Path) -> None:
@@ -124,6 +125,6 @@ def test_provenances_of_two_packs_are_swapped_silently(pack: Path, tmp_path: Pat
     (other / "history.csv").write_text("seed,epoch\n2,1\n")
     leave_provenance(other, "train", ["model.safetensors", "history.csv"], depth=2, seeds=(2, 3))
     verify_changed(tmp_path)
-    swap(pack / f"train{SUFFIX}", other / f"train{SUFFIX}")
+    swap(pack / f"train{PROVENANCE}", other / f"train{PROVENANCE}")
     with pytest.raises(UserError, match=r"history.csv: damaged .*seeds0\+1/train.provenance.json"):
         verify_changed(tmp_path)

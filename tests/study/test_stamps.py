@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from flowdepth.study.stamps import digest, stamp
+from flowdepth.study import stamps
+from flowdepth.study.stamps import digest
 
 SOURCE = '''
 """A module."""
@@ -30,23 +33,44 @@ def test_edit_leaves_results_stale(old: str, new: str) -> None:
     assert digest(SOURCE.replace(old, new)) != digest(SOURCE)
 
 
-def test_stage_does_not_depend_on_what_it_imports() -> None:
-    modules = {
-        stage: {entry.split("@")[0] for entry in stamp(stage).split()}
-        for stage in ("prepare", "train", "evaluate", "figures")
-    }
-    assert {
-        "flowdepth.stages.train",
-        "flowdepth.model.flows.planar",
-        "flowdepth.settings.study",
-    } <= modules["train"]
-    assert "flowdepth.estimation.importance" in modules["evaluate"] - modules["train"]
-    assert "flowdepth.report.style" in modules["figures"]
-    assert not modules["figures"] & {"flowdepth.model.flows.planar", "flowdepth.training.loop"}
-    assert "flowdepth.model.flows.planar" not in modules["prepare"]
+def modules(stamp: str) -> set[str]:
+    return {entry.split("@")[0].removeprefix("flowdepth.") for entry in stamp.split()}
 
 
-@pytest.mark.parametrize("stage", ["train", "summarise", "report"])
-def test_edit_of_what_only_tells_of_results_makes_them_stale(stage: str) -> None:
-    modules = {entry.split("@")[0] for entry in stamp(stage).split()}
-    assert "flowdepth.study.provenance" not in modules
+def test_a_stage_depends_on_what_computes_it() -> None:
+    train, evaluate = (modules(stamps.of_stage(stage, "planar")) for stage in ("train", "evaluate"))
+    shared = {"compute.streams", "data.prepared", "model.flows.planar", "model.vae", "stages.pack"}
+    assert shared | {"stages.train", "training.loop"} <= train
+    assert shared | {"stages.evaluate", "estimation.importance"} <= evaluate
+    assert not {"data.sources", "data.peculiarities", "estimation.importance"} & train
+    assert "training.loop" not in evaluate
+
+
+@pytest.mark.parametrize("stage", ["describe", "prepare", "train", "evaluate", "exact", "gaps"])
+def test_a_stage_that_computes_depends_on_no_words_about_it(stage: str) -> None:
+    wings = {name.split(".")[0] for name in modules(stamps.of_stage(stage, "planar"))}
+    assert wings <= {"compute", "data", "model", "training", "estimation", "stages"}
+
+
+@pytest.mark.parametrize("stage", ["summarise", "figures", "tables", "report", "paper"])
+def test_a_stage_that_reports_depends_on_no_settings_and_no_model(stage: str) -> None:
+    wings = {name.split(".")[0] for name in modules(stamps.of_stage(stage, "planar"))}
+    assert wings <= {"estimation", "analysis", "report", "stages"}
+
+
+def test_a_study_depends_on_its_own_flow_alone() -> None:
+    for flow, other in (("planar", "radial"), ("radial", "planar")):
+        used = modules(stamps.of_stage("gaps", flow))
+        assert f"model.flows.{flow}" in used
+        assert f"model.flows.{other}" not in used
+
+
+def test_a_folder_counts_with_every_file_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stamps, "SOURCE", tmp_path)
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "a.html").write_text("a")
+    before = stamps.of_files("page")
+    (tmp_path / "page" / "b.html").write_text("b")
+    assert stamps.of_files("page") != before

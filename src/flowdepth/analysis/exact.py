@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from flowdepth.analysis.columns import EXACT_IMAGES, IMAGES, PACK_EXACT
@@ -54,4 +55,5 @@ def compare(by_seed: pd.DataFrame, by_image: pd.DataFrame, estimates: pd.DataFra
     frame["difference"] = frame["nll"] - frame["exact_nll"]
     frame["difference_in_mcse"] = frame["difference"] / frame["nll_mcse"]
     frame["worst_image_in_mcse"] = seeds["away"].max()
-    return frame.where(frame["exact_nll"].notna()).reset_index()
+    done = np.isfinite(frame["exact_nll"]) & np.isfinite(frame["nll"])
+    return frame.where(done).reset_index()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
@@ -36,8 +37,19 @@ def metrics(result: Estimate, model: FlowVAE, header: Header, images: Images) ->
         columns["bits_per_dim"] = bits_per_dim(columns["nll"], images.pixels, images.levels)
     numbers = pd.DataFrame({name: value.cpu() for name, value in columns.items()})
     numbers["parameters"] = sum(p[0].numel() for p in model.parameters() if p.requires_grad)
-    outcomes = pd.DataFrame(header.outcomes, columns=_OUTCOME)
+    outcomes = _outcomes(result, header)
     return outcomes.join(numbers.where(outcomes["status"] == "done"))
+
+
+def _outcomes(result: Estimate, header: Header) -> pd.DataFrame:
+    """Return what became of each seed; without a finite ELBO at every test image it failed."""
+    outcomes = pd.DataFrame(header.outcomes, columns=_OUTCOME)
+    unseen = (~result.elbo.isfinite()).sum(1).cpu().numpy()
+    broken = (outcomes["status"] == "done") & (unseen > 0)
+    words = [f"non-finite test ELBO at {n} of {result.elbo.shape[1]} images" for n in unseen]
+    outcomes["message"] = outcomes["message"].mask(broken, pd.Series(words))
+    outcomes["status"] = outcomes["status"].mask(broken, "failed")
+    return outcomes
 
 
 def per_image(result: Estimate, seeds: tuple[int, ...]) -> pd.DataFrame:
@@ -49,7 +61,8 @@ def per_image(result: Estimate, seeds: tuple[int, ...]) -> pd.DataFrame:
 def convergence(result: Estimate, header: Header, samples: int) -> pd.DataFrame:
     """Return the NLL by number of samples used, a row per finished seed and size."""
     sizes = nested_sizes(samples)
-    done = [row["seed"] for row in header.outcomes if row["status"] == "done"]
+    outcomes = _outcomes(result, header)
+    done = outcomes.loc[outcomes["status"] == "done", "seed"].tolist()
     rows = [header.seeds.index(seed) for seed in done]
     return pd.DataFrame(
         {
@@ -88,7 +101,7 @@ def exact_by_image(result: Exact, seeds: tuple[int, ...]) -> pd.DataFrame:
 
 
 def gaps_by_image(split: InferenceGap, header: Header) -> pd.DataFrame:
-    """Return a row per finished seed and image; a failed seed has none."""
+    """Return a row per image and seed that finished with finite ELBOs."""
     columns = {
         "elbo": split.elbo,
         "optimised_elbo": split.optimised_elbo,
@@ -99,7 +112,8 @@ def gaps_by_image(split: InferenceGap, header: Header) -> pd.DataFrame:
         "last_improvement": split.last_improvement,
     }
     frame = _by_image(header.seeds, columns)
-    failed = [o["seed"] for o in header.outcomes if o["status"] == "failed"]
+    failed = {o["seed"] for o in header.outcomes if o["status"] == "failed"}
+    failed |= {*frame.loc[~np.isfinite(frame["elbo"]), "seed"]}
     return frame[~frame["seed"].isin(failed)]
 
 
