@@ -127,7 +127,16 @@ def test_comparison_that_was_not_made_does_not_count() -> None:
     assert found[1:3] == pytest.approx([0.04, 0.5])
     assert math.isnan(found[0])
     assert math.isnan(found[3])
+    assert math.isnan(holm([math.nan])[0])
     assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=9))
+def test_holm_s_p_values_are_those_of_the_formula(p: list[float]) -> None:
+    ranked = sorted(p)
+    steps = [(len(p) - i) * value for i, value in enumerate(ranked)]
+    expected = [min(1, max(steps[: ranked.index(value) + p.count(value)])) for value in p]
+    assert holm(p) == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))

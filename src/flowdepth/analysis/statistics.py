@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import sem, ttest_1samp
+from statsmodels.stats.multitest import multipletests
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,8 @@ def holm(p_values: Iterable[float]) -> list[float]:
     below a level is at most that level, whatever their dependence.
     """
     p = np.asarray(list(p_values), dtype=np.float64)
-    order = np.argsort(p, kind="stable")[: np.isfinite(p).sum()]
-    factors = np.arange(len(order), 0, -1)
-    p[order] = np.maximum.accumulate(factors * p[order]).clip(max=1)
+    made = np.isfinite(p)
+    p[made] = multipletests(p[made], method="holm")[1]
     return p.tolist()
 
 
