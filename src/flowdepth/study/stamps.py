@@ -5,7 +5,6 @@ Comments, docstrings and layout do not count: an edit of them makes nothing stal
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ from pathlib import Path
 import grimp
 
 from flowdepth.settings.flows import KINDS
+from flowdepth.study.syntax import syntax_hash
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -45,17 +45,7 @@ def _imports() -> grimp.ImportGraph:
 
 @cache
 def _digest(module: str) -> str:
-    return digest(Path(find_spec(module).origin).read_text(encoding="utf-8"))
-
-
-def digest(source: str) -> str:
-    """Return a hash of the syntax tree of ``source`` without its docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            del body[0]
-    return _hash(ast.dump(tree).encode())
+    return syntax_hash(Path(find_spec(module).origin).read_text(encoding="utf-8"))
 
 
 def _contents(path: Path) -> str:
@@ -65,11 +55,3 @@ def _contents(path: Path) -> str:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
