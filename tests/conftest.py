@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hypothesis
 import pytest
 import torch
 
@@ -9,6 +10,10 @@ pytest_plugins = ["fabricated"]
 
 # The tests' products are tiny: a second thread only waits.
 torch.set_num_threads(1)
+
+# How long an example takes says more of what else the machine does than of the code.
+hypothesis.settings.register_profile("flowdepth", deadline=None)
+hypothesis.settings.load_profile("flowdepth")
 
 
 @pytest.fixture(scope="session")

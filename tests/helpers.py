@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from torch.distributions import MultivariateNormal
 
 from flowdepth.base.errors import UserError
 from flowdepth.compute.resume import Sidecar, State
+from flowdepth.data.catalogue import IDX_FILES
 from flowdepth.data.prepare import prepare
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
@@ -118,3 +121,20 @@ def leave_pack_provenance(
         leave_provenance(
             folder, stage, outputs, settings=study.pack_settings(stage), used=cost, **cell
         )
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return when each file below ``folder`` was written, and its size."""
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*")}
+
+
+def write_idx(raw: Path) -> None:
+    """Write unpacked files of MNIST's form with black images, all of class 0."""
+    raw.mkdir(parents=True)
+    for name in IDX_FILES:
+        count = 60_000 if name.startswith("train") else 10_000
+        shape = (count, 28, 28) if "images" in name else (count,)
+        header = np.array([2048 + len(shape), *shape], dtype=">i4").tobytes()
+        with (raw / name).open("wb") as handle:
+            handle.write(header)
+            handle.truncate(len(header) + math.prod(shape))

@@ -50,11 +50,12 @@ def test_packs_come_out_of_order(study: Study, tmp_path: Path) -> None:
     assert found == [[0, 0], [0, 1], [2, 0], [2, 1]]
 
 
-def test_seed_is_charged_for_its_pack_or_another_depth_s(tmp_path: Path) -> None:
+def test_the_cost_of_a_pack_is_that_of_all_its_seeds(tmp_path: Path) -> None:
     packs = [write_pack(tmp_path, 2), write_pack(tmp_path, 0, seeds=(0, 1, 2))]
     frame = read_costs(packs)
     assert frame["depth"].tolist() == [0, 2]
-    assert frame["train_seconds"].tolist() == [10, 15]
+    assert frame["seeds"].tolist() == [3, 2]
+    assert frame["train_seconds"].tolist() == [30, 30]
     assert (frame["peak_memory_mb"] == 100).all()
     assert (frame["device"] == "cpu").all()
 

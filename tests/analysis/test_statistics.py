@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 
 from flowdepth.analysis.statistics import decimals, holm, paired_difference, t_interval
+
+NATS = st.floats(-1e3, 1e3).map(lambda value: round(value, 6))  # whose squares do not underflow
 
 
 def test_interval_of_five_values_is_the_textbook_one() -> None:
@@ -39,6 +42,24 @@ def test_no_values_give_no_mean() -> None:
 def test_equal_values_have_an_interval_of_no_width() -> None:
     found = t_interval([3.0, 3.0, 3.0])
     assert (found.low, found.high) == (3, 3)
+
+
+def test_values_that_differ_by_rounding_have_an_interval() -> None:
+    found = t_interval([0.3, 0.1 + 0.2])
+    assert 0 < found.high - found.low < 1e-14
+    assert found.p < 1e-15
+
+
+@given(st.lists(NATS, min_size=2, max_size=9), st.sampled_from([0.5, 0.95, 0.99]))
+def test_interval_and_p_value_are_those_of_the_formulas(values: list[float], level: float) -> None:
+    found, n = t_interval(values, level), len(values)
+    mean, se = np.mean(values), np.std(values, ddof=1) / math.sqrt(n)
+    half = t.ppf((1 + level) / 2, n - 1) * se
+    scale = 1e-12 * (abs(mean) + half)
+    assert (found.mean, found.se) == (mean, pytest.approx(se, rel=1e-12, abs=0))
+    assert (found.low, found.high) == pytest.approx((mean - half, mean + half), rel=0, abs=scale)
+    p = 2 * t.sf(abs(mean) / se, n - 1) if se else float(mean == 0)
+    assert found.p == pytest.approx(p, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -95,18 +116,27 @@ def test_equal_values_have_a_p_value(values: list[float], p: float) -> None:
     assert t_interval(values).p == p
 
 
-def test_holm_s_steps() -> None:
+def test_holm_multiplies_by_the_number_of_tests_left() -> None:
     # 3 * 0.01, then 2 * 0.03, then no less than the one before
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.6, 0.5]) == [1.0, 1.0]
 
 
-def test_comparison_that_was_not_made_counts() -> None:
+def test_comparison_that_was_not_made_does_not_count() -> None:
     found = holm([math.nan, 0.02, 0.5, math.nan])
     assert found[1:3] == pytest.approx([0.04, 0.5])
     assert math.isnan(found[0])
     assert math.isnan(found[3])
+    assert math.isnan(holm([math.nan])[0])
     assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=9))
+def test_holm_s_p_values_are_those_of_the_formula(p: list[float]) -> None:
+    ranked = sorted(p)
+    steps = [(len(p) - i) * value for i, value in enumerate(ranked)]
+    expected = [min(1, max(steps[: ranked.index(value) + p.count(value)])) for value in p]
+    assert holm(p) == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))

@@ -33,9 +33,7 @@ def test_dry_run_of_a_wrong_configuration_ends_in_a_traceback(
     study = checkout(tmp_path)
     outcomes: list[str] = []
 
-    @hypothesis.settings(
-        max_examples=CASES, deadline=None, phases=[hypothesis.Phase.generate], database=None
-    )
+    @hypothesis.settings(max_examples=CASES, phases=[hypothesis.Phase.generate], database=None)
     @hypothesis.given(mutated())
     def run(configuration: dict[str, Any]) -> None:
         text = yaml.safe_dump(configuration, allow_unicode=True)

@@ -27,7 +27,7 @@ def refusal(study: dict[str, Any]) -> str:
     return ""
 
 
-@hypothesis.settings(max_examples=600, deadline=None)
+@hypothesis.settings(max_examples=600)
 @hypothesis.given(mutated())
 def test_wrong_configuration_ends_in_a_traceback_or_names_no_key(study: dict[str, Any]) -> None:
     lines = refusal(study).encode().decode().splitlines()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.stats import sem, ttest_1samp
+from statsmodels.stats.multitest import multipletests
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,14 @@ def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     mean = float(sample.mean()) if n else math.nan
     if n < 2:
         return Interval(mean, math.nan, math.nan, math.nan, math.nan, n)
-    se = float(sample.std(ddof=1)) / math.sqrt(n)
-    half = float(t.ppf((1 + level) / 2, n - 1)) * se
-    return Interval(mean, se, mean - half, mean + half, _p_value(mean, se, n), n)
-
-
-def _p_value(mean: float, se: float, n: int) -> float:
-    if se == 0:
-        return float(mean == 0)
-    return float(2 * t.sf(abs(mean) / se, n - 1))
+    with warnings.catch_warnings():
+        # Of values that are equal but for rounding: the interval is as narrow as they are close.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        test = ttest_1samp(sample, 0)
+    low, high = test.confidence_interval(level)
+    se = float(sem(sample))
+    p = 1.0 if mean == se == 0 else float(test.pvalue)  # which is NaN for 0 / 0
+    return Interval(mean, se, float(low), float(high), p, n)
 
 
 def holm(p_values: Iterable[float]) -> list[float]:
@@ -67,9 +68,8 @@ def holm(p_values: Iterable[float]) -> list[float]:
     below a level is at most that level, whatever their dependence.
     """
     p = np.asarray(list(p_values), dtype=np.float64)
-    order = np.argsort(p, kind="stable")[: np.isfinite(p).sum()]
-    factors = np.arange(len(order), 0, -1)
-    p[order] = np.maximum.accumulate(factors * p[order]).clip(max=1)
+    made = np.isfinite(p)
+    p[made] = multipletests(p[made], method="holm")[1]
     return p.tolist()
 
 

@@ -7,7 +7,6 @@ message, a record or a table of names changes no number.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from collections.abc import Iterable
 from functools import cache
@@ -16,6 +15,7 @@ from pathlib import Path
 import grimp
 
 from flowdepth.base.environment import SOURCE
+from flowdepth.study.syntax import syntax_hash
 
 # Wings that compute nothing ...
 _APART = ("base", "settings", "study", "cluster", "monitor")
@@ -73,17 +73,7 @@ def _imports(telling: bool) -> grimp.ImportGraph:
 def _digest(module: str) -> str:
     path = SOURCE.joinpath(*module.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return digest(file.read_text(encoding="utf-8"))
-
-
-def digest(source: str) -> str:
-    """Return a hash of the syntax tree of ``source`` without its docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            del body[0]
-    return _hash(ast.dump(tree).encode())
+    return syntax_hash(file.read_text(encoding="utf-8"))
 
 
 def _contents(path: Path) -> str:
@@ -93,11 +83,3 @@ def _contents(path: Path) -> str:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )

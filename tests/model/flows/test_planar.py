@@ -141,7 +141,7 @@ EDGES = {
     "log_norm": st.floats(-8, 4),
     "p": st.floats(-1e3, 1e3) | st.just(0.0),
 }
-edges = settings(deadline=None, max_examples=300, derandomize=True)
+edges = settings(max_examples=300, derandomize=True)
 
 
 @edges

@@ -1,0 +1,72 @@
+"""AMAT, the format of binarised MNIST: a text with one image a line."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flowdepth.base.errors import UserError
+from flowdepth.data.archives import check_md5, unpacked
+
+MD5 = {  # of the unpacked text
+    "binarized_mnist_train.amat": "db28b1a6ae0fe70cbd3da91acf46e477",
+    "binarized_mnist_valid.amat": "bf37822a04e94123630de6a7dfd9c9ef",
+    "binarized_mnist_test.amat": "14e41ae11040adba6ab8cb291eda0dd8",
+}
+
+
+def read(path: Path, rows: int, columns: int) -> Tensor:
+    """Return the pixels of a published text, packed or not: uint8 [rows, columns].
+
+    Raises
+    ------
+    UserError
+        If the file is damaged or another one.
+    """
+    content = unpacked(path, most=rows * 2 * columns)
+    check_md5(path, io.BytesIO(content), MD5[path.name.removesuffix(".gz")])
+    return parse(content, rows, columns, path)
+
+
+def parse(content: bytes, rows: int, columns: int, path: Path) -> Tensor:
+    """Return the pixels of a text with one image a line, values 0 or 1 with one blank between.
+
+    Parameters
+    ----------
+    content
+        The text.
+    rows, columns
+        Expected numbers of lines and of values a line.
+    path
+        Where the text is from, for the message.
+
+    Returns
+    -------
+    Tensor
+        uint8 [rows, columns].
+
+    Raises
+    ------
+    UserError
+        If the text is not exactly that.
+    """
+    text = np.frombuffer(content, dtype=np.uint8)
+    if text.size == rows * 2 * columns:
+        pairs = text.reshape(rows, columns, 2)
+        pixels = pairs[:, :, 0] - ord("0")  # characters below "0" wrap round to more than 1
+        if pixels.max() <= 1 and _separates(pairs[:, :, 1]):
+            return torch.from_numpy(pixels)
+    lines = content.count(b"\n")
+    raise UserError(
+        f"{path}: found {lines} lines and {len(content)} bytes, expected {rows} lines of {columns} "
+        f"values 0 or 1 with one blank between ({rows * 2 * columns} bytes); fetch the file again"
+    )
+
+
+def _separates(characters: np.ndarray) -> bool:
+    blanks, ends = characters[:, :-1] == ord(" "), characters[:, -1] == ord("\n")
+    return bool(blanks.all() and ends.all())

@@ -1,0 +1,96 @@
+"""The published files that the user's folder lacks, fetched into it."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import io
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from flowdepth.base.errors import UserError
+from flowdepth.base.files import write_bytes
+from flowdepth.data import amat, catalogue
+from flowdepth.data.archives import check_md5
+from flowdepth.settings.study import Dataset
+
+AMAT_ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
+TIMEOUT = 30.0  # seconds
+
+
+def fetch(dataset: Dataset) -> None:
+    """Download the files of a published data set that lie in none of their places.
+
+    Raises
+    ------
+    UserError
+        If a download fails, or the disk refuses a file.
+    """
+    missing = catalogue.missing_files(dataset)
+    try:
+        if missing and dataset.name in catalogue.IDX_FOLDERS:
+            _fetch_idx(missing, catalogue.IDX_FOLDERS[dataset.name])
+        else:
+            for path in missing:
+                _fetch_amat(path)
+    except (RuntimeError, OSError, http.client.HTTPException) as error:
+        raise _not_there(dataset, str(error)) from error
+
+
+def _fetch_idx(paths: Iterable[Path], name: str) -> None:
+    # Never into the user's folder itself: torchvision would unpickle its former format from there.
+    with tempfile.TemporaryDirectory() as folder:
+        published = getattr(torchvision_datasets(), name)
+        fetched = Path(published(folder, download=True).raw_folder)
+        for path in paths:
+            write_bytes(path, (fetched / path.name).read_bytes())
+
+
+def _fetch_amat(path: Path) -> None:
+    print(f"downloading {AMAT_ADDRESS}{path.name}", flush=True)
+    with urllib.request.urlopen(AMAT_ADDRESS + path.name, timeout=TIMEOUT) as answer:  # noqa: S310
+        content = answer.read()
+    check_md5(path, io.BytesIO(content), amat.MD5[path.name])
+    write_bytes(path, content)
+
+
+def _not_there(dataset: Dataset, reason: str) -> UserError:
+    files = ", ".join(path.name for path in catalogue.missing_files(dataset))
+    where = catalogue.required_files(dataset)[0].parent
+    return UserError(
+        f"dataset.root: found no {files} for {dataset.name} under {dataset.root}, and the download "
+        f"failed ({reason.strip()}); put them into {where}, or correct dataset.root"
+    )
+
+
+@functools.cache
+def torchvision_datasets() -> ModuleType:
+    """Return the module, also where torch lacks the operators that torchvision was built with."""
+    try:
+        import torchvision.datasets
+    except RuntimeError as error:
+        if "operator torchvision::nms does not exist" not in str(error):
+            raise
+        _declare_torchvision_operators()
+        import torchvision.datasets
+    return torchvision.datasets
+
+
+def _declare_torchvision_operators() -> None:
+    # A torchvision built for CUDA cannot load its operators beside a CPU-only torch. Its data sets
+    # need none of them, only the declarations that its import looks up.
+    global _declarations
+    _declarations = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        _declarations.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[module]
+
+
+_declarations: torch.library.Library | None = None  # they last as long as this object

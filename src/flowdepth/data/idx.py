@@ -1,0 +1,93 @@
+"""IDX, the format of MNIST and Fashion-MNIST: a header of big-endian integers, then bytes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flowdepth.base.errors import UserError
+from flowdepth.data.archives import check_md5, unpacked
+
+MD5 = {  # of the archives, in the order of `flowdepth.data.catalogue.IDX_FILES`
+    "mnist": (
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "d53e105ee54ea40749a09fcbcd1e9432",
+        "9fb629c4189551a2d022fa330f9573f3",
+        "ec29112dd5afa0611ce80d1b7f02629c",
+    ),
+    "fashion_mnist": (
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+}
+_UNSIGNED_BYTES = 0x800  # plus the number of dimensions: the magic number
+
+
+def read(path: Path, shape: tuple[int, ...], md5: str) -> Tensor:
+    """Return the values of an archive with that MD5 sum, or of an unpacked file: uint8 ``shape``.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged, or its size or header is not that of such values.
+    """
+    if path.suffix == ".gz":
+        with path.open("rb") as file:
+            check_md5(path, file, md5)
+    return parse(unpacked(path, most=_size(shape)), shape, path)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    return 4 * (1 + len(shape)) + math.prod(shape)
+
+
+def parse(content: bytes, shape: tuple[int, ...], path: Path) -> Tensor:
+    """Return the values of an IDX file of unsigned bytes.
+
+    Parameters
+    ----------
+    content
+        The file: the magic number, one integer a dimension, the values row by row.
+    shape
+        Expected dimensions.
+    path
+        Where the content is from, for the message.
+
+    Returns
+    -------
+    Tensor
+        uint8 of that ``shape``.
+
+    Raises
+    ------
+    UserError
+        If the content is not exactly that.
+    """
+    size = _size(shape)
+    if len(content) != size:
+        found = f"more than {size}" if len(content) > size else len(content)
+        raise _another(path, f"{found} bytes", f"{size}")
+    header = np.frombuffer(content, dtype=">u4", count=1 + len(shape)).tolist()
+    expected = [_UNSIGNED_BYTES + len(shape), *shape]
+    if header != expected:
+        raise _another(path, _words(header), _words(expected))
+    values = np.frombuffer(content, dtype=np.uint8, offset=4 * (1 + len(shape)))
+    return torch.from_numpy(values.reshape(shape).copy())
+
+
+def _words(header: list[int]) -> str:
+    return f"the magic number {header[0]:#010x} and dimensions {header[1:]}"
+
+
+def _another(path: Path, found: str, expected: str) -> UserError:
+    archive = f"{path.name.removesuffix('.gz')}.gz"
+    return UserError(
+        f"{path}: found {found}, expected {expected}; delete it and put the archive {archive} "
+        "there instead"
+    )
