@@ -14,10 +14,10 @@ from torch.distributions import MultivariateNormal
 
 from flowdepth.base.errors import UserError
 from flowdepth.compute.resume import Sidecar, State
-from flowdepth.data.catalogue import IDX_FILES
 from flowdepth.data.prepare import prepare
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
+from flowdepth.settings.datasets import KNOWN
 from flowdepth.settings.sections import Dataset, Flow, Model
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
@@ -131,7 +131,8 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
 def write_idx(raw: Path) -> None:
     """Write unpacked files of MNIST's form with black images, all of class 0."""
     raw.mkdir(parents=True)
-    for name in IDX_FILES:
+    for _, unpacked in KNOWN["mnist"].files:
+        name = Path(unpacked).name
         count = 60_000 if name.startswith("train") else 10_000
         shape = (count, 28, 28) if "images" in name else (count,)
         header = np.array([2048 + len(shape), *shape], dtype=">i4").tobytes()

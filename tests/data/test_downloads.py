@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from flowdepth.data import downloads
-from flowdepth.data.catalogue import IDX_FILES
+from flowdepth.settings.datasets import KNOWN
 from helpers import refusal, write_idx
+
+ARCHIVES = {Path(packed).name for packed, _ in KNOWN["fashion_mnist"].files}
 
 
 def offline(*_: object, **__: object) -> None:
@@ -29,14 +31,14 @@ def test_a_download_reads_nothing_that_lies_in_the_users_folder(
 
     def fetch(self: object) -> None:
         write_idx(Path(self.raw_folder))
-        for name in IDX_FILES:
-            Path(self.raw_folder, f"{name}.gz").write_bytes(b"a download")
+        for name in ARCHIVES:
+            Path(self.raw_folder, name).write_bytes(b"a download")
 
     monkeypatch.setattr(downloads.torchvision_datasets().FashionMNIST, "download", fetch)
     message = refusal(name="fashion_mnist", root=str(tmp_path))
     assert "train-images-idx3-ubyte.gz: found MD5 sum" in message
     kept = {path.name for path in (tmp_path / "FashionMNIST" / "raw").iterdir()}
-    assert kept == {f"{name}.gz" for name in IDX_FILES}
+    assert kept == ARCHIVES
 
 
 def test_a_failed_download_of_mnist_names_the_files_and_their_folder(

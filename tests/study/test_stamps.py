@@ -6,13 +6,15 @@ import pytest
 
 from flowdepth.study import stamps
 
+CHOSEN = ("model.flows.planar", "data.readers.digits")
+
 
 def modules(stamp: str) -> set[str]:
     return {entry.split("@")[0].removeprefix("flowdepth.") for entry in stamp.split()}
 
 
 def test_a_stage_depends_on_what_computes_it() -> None:
-    train, evaluate = (modules(stamps.of_stage(stage, "planar")) for stage in ("train", "evaluate"))
+    train, evaluate = (modules(stamps.of_stage(stage, *CHOSEN)) for stage in ("train", "evaluate"))
     shared = {"compute.streams", "data.prepared", "model.flows.planar", "model.vae", "stages.pack"}
     assert shared | {"stages.train", "training.loop"} <= train
     assert shared | {"stages.evaluate", "estimation.importance"} <= evaluate
@@ -22,21 +24,27 @@ def test_a_stage_depends_on_what_computes_it() -> None:
 
 @pytest.mark.parametrize("stage", ["describe", "prepare", "train", "evaluate", "exact", "gaps"])
 def test_a_stage_that_computes_depends_on_no_words_about_it(stage: str) -> None:
-    wings = {name.split(".")[0] for name in modules(stamps.of_stage(stage, "planar"))}
+    wings = {name.split(".")[0] for name in modules(stamps.of_stage(stage, *CHOSEN))}
     assert wings <= {"compute", "data", "model", "training", "estimation", "stages"}
 
 
 @pytest.mark.parametrize("stage", ["summarise", "figures", "tables", "report", "paper"])
 def test_a_stage_that_reports_depends_on_no_settings_and_no_model(stage: str) -> None:
-    wings = {name.split(".")[0] for name in modules(stamps.of_stage(stage, "planar"))}
+    wings = {name.split(".")[0] for name in modules(stamps.of_stage(stage, *CHOSEN))}
     assert wings <= {"estimation", "analysis", "report", "stages"}
 
 
 def test_a_study_depends_on_its_own_flow_alone() -> None:
     for flow, other in (("planar", "radial"), ("radial", "planar")):
-        used = modules(stamps.of_stage("gaps", flow))
+        used = modules(stamps.of_stage("gaps", f"model.flows.{flow}", "data.readers.digits"))
         assert f"model.flows.{flow}" in used
         assert f"model.flows.{other}" not in used
+
+
+def test_a_study_depends_on_the_reader_of_its_own_images_alone() -> None:
+    used = modules(stamps.of_stage("prepare", "model.flows.planar", "data.readers.idx"))
+    assert {"data.readers.idx", "data.archives"} <= used
+    assert not {"data.readers.digits", "data.readers.amat", "model.flows.planar"} & used
 
 
 def test_a_folder_counts_with_every_file_in_it(

@@ -11,7 +11,7 @@ rule energies:
         "../envs/flowdepth.yaml"
     threads: 1
     params:
-        code=stamps.of_stage("energies", "planar"),
+        code=stamps.of_stage("energies"),
         folder=subpath(output[0], parent=True),
     message:
         "fit planar flows to four energies"

@@ -46,6 +46,8 @@ PACKS = study.packs()
 PACK = layout.pack(FOLDER, "{depth}", "{pack}")
 GRID = {"depth": study.depths, "pack": list(PACKS)}
 GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
+# Modules that the settings name.
+CHOSEN = stamps.chosen(study)
 # What a job runs. A stage finds its files by the study's folder.
 STAGE = (
     "exec &> >(tee {log:q}); export FLOWDEPTH_HEARTBEAT={log:q}; "
@@ -130,13 +132,13 @@ def asks(resource):
 
 
 def code(stage):
-    return stamps.of_stage(stage, study.flow.kind)
+    return stamps.of_stage(stage, *CHOSEN)
 
 
 def drawing_code(stage):
     """The code of a stage and of the figures that it draws."""
     modules = [f"stages.{stage}", *registry.modules(study, stage)]
-    return stamps.of_modules(modules, study.flow.kind)
+    return stamps.of_modules(modules, *CHOSEN)
 
 
 def page_code(stage, *templates):

@@ -29,18 +29,6 @@ from flowdepth.base.errors import UserError
 from flowdepth.settings.datasets import KNOWN, SPLITS, Sizes
 from flowdepth.settings.sections import Dataset
 
-IDX_FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-IDX_FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
-AMAT_FILES = {
-    "train": "binarized_mnist_train.amat",
-    "validation": "binarized_mnist_valid.amat",
-    "test": "binarized_mnist_test.amat",
-}
 NPZ_EXPECTED = "the array images [N, H, W], or train and test [N, H, W]"
 
 
@@ -52,22 +40,18 @@ class Header(NamedTuple):
     crc: int
 
 
-def file_candidates(dataset: Dataset) -> tuple[tuple[Path, ...], ...]:
-    """Return, for each file the data set needs, the places where it may lie, the best first.
+def reader(dataset: Dataset) -> str:
+    """Return the name of the module of `flowdepth.data.readers` that reads the data set."""
+    facts = KNOWN.get(dataset.name)
+    return (facts.reader if facts else "") or dataset.name
 
-    Archives come before unpacked files, because their published checksums are known.
-    """
+
+def file_candidates(dataset: Dataset) -> tuple[tuple[Path, ...], ...]:
+    """Return, for each file the data set needs, the places where it may lie, the best first."""
     root = Path(dataset.root)
-    if dataset.name in IDX_FOLDERS:
-        raw = root / IDX_FOLDERS[dataset.name] / "raw"
-        return tuple((raw / f"{name}.gz", raw / name) for name in IDX_FILES)
-    if dataset.name == "binarized_mnist":
-        folders = (root, root / "binarized_mnist")
-        return tuple(
-            tuple(folder / f"{name}{end}" for folder in folders for end in ("", ".gz"))
-            for name in AMAT_FILES.values()
-        )
-    return ((root,),) if dataset.name == "npz" else ()
+    if dataset.name == "npz":
+        return ((root,),)
+    return tuple(tuple(root / place for place in places) for places in KNOWN[dataset.name].files)
 
 
 def required_files(dataset: Dataset) -> tuple[Path, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import http.client
-import io
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,16 +15,19 @@ import torch
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_bytes
-from flowdepth.data import amat, catalogue
-from flowdepth.data.archives import check_md5
+from flowdepth.data import catalogue
 from flowdepth.settings.study import Dataset
 
-AMAT_ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
 TIMEOUT = 30.0  # seconds
 
 
-def fetch(dataset: Dataset) -> None:
-    """Download the files of a published data set that lie in none of their places.
+Contents = Callable[[tuple[Path, ...]], Iterator[tuple[Path, bytes]]]
+
+
+def fetch(dataset: Dataset, published: Contents) -> None:
+    """Write the files of a published data set that lie in none of their places.
+
+    ``published`` gives the contents of the missing ones.
 
     Raises
     ------
@@ -34,30 +36,26 @@ def fetch(dataset: Dataset) -> None:
     """
     missing = catalogue.missing_files(dataset)
     try:
-        if missing and dataset.name in catalogue.IDX_FOLDERS:
-            _fetch_idx(missing, catalogue.IDX_FOLDERS[dataset.name])
-        else:
-            for path in missing:
-                _fetch_amat(path)
+        for path, content in published(missing) if missing else ():
+            write_bytes(path, content)
     except (RuntimeError, OSError, http.client.HTTPException) as error:
         raise _not_there(dataset, str(error)) from error
 
 
-def _fetch_idx(paths: Iterable[Path], name: str) -> None:
+def web_file(address: str) -> bytes:
+    """Return the content of a file on the web."""
+    print(f"downloading {address}", flush=True)
+    with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:  # noqa: S310
+        return answer.read()
+
+
+def torchvision_files(name: str, paths: tuple[Path, ...]) -> Iterator[tuple[Path, bytes]]:
+    """Yield the archives ``paths`` of torchvision's data set ``name``."""
     # Never into the user's folder itself: torchvision would unpickle its former format from there.
     with tempfile.TemporaryDirectory() as folder:
         published = getattr(torchvision_datasets(), name)
         fetched = Path(published(folder, download=True).raw_folder)
-        for path in paths:
-            write_bytes(path, (fetched / path.name).read_bytes())
-
-
-def _fetch_amat(path: Path) -> None:
-    print(f"downloading {AMAT_ADDRESS}{path.name}", flush=True)
-    with urllib.request.urlopen(AMAT_ADDRESS + path.name, timeout=TIMEOUT) as answer:  # noqa: S310
-        content = answer.read()
-    check_md5(path, io.BytesIO(content), amat.MD5[path.name])
-    write_bytes(path, content)
+        yield from ((path, (fetched / path.name).read_bytes()) for path in paths)
 
 
 def _not_there(dataset: Dataset, reason: str) -> UserError:

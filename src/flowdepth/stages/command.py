@@ -27,7 +27,7 @@ from flowdepth.base.errors import StoppedError, UserError
 from flowdepth.settings.messages import describe
 from flowdepth.settings.sections import Dataset
 from flowdepth.settings.study import Study
-from flowdepth.study import layout
+from flowdepth.study import layout, stamps
 from flowdepth.study.provenance import Recorder
 
 INTERRUPTED = 75
@@ -94,7 +94,7 @@ class StudyCommand(NamedTuple):
 
     def recorder(self, stage: str, inputs: Sequence[Path]) -> Recorder:
         """Return the recorder of this job."""
-        return Recorder(stage, inputs, self.settings, self.study.flow.kind)
+        return Recorder(stage, inputs, self.settings, stamps.chosen(self.study))
 
 
 def study_command(description: str | None, words: Sequence[str] | None = None) -> StudyCommand:

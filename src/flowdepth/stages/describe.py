@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flowdepth.base.files import write_text
 from flowdepth.data import prepared
+from flowdepth.data.catalogue import reader
 from flowdepth.data.peculiarities import peculiarities
 from flowdepth.data.prepare import describe, read
 from flowdepth.report.limits import limits
@@ -24,7 +25,8 @@ def main() -> None:
 def describe_images(dataset: Dataset, folder: Path) -> None:
     """Write the facts about the prepared images beside them."""
     images = layout.outputs("prepare", folder)["images"]
-    recorder = Recorder("describe", [images], dataset.canonical({"root"}))
+    chosen = [f"data.readers.{reader(dataset)}"]
+    recorder = Recorder("describe", [images], dataset.canonical({"root"}), chosen)
     facts = describe(prepared.load(images), dataset)
     facts["peculiarities"] = peculiarities(read(dataset))
     for sentence in limits(facts):

@@ -44,7 +44,8 @@ class PackCommand(NamedTuple):
     def recorder(self, stage: str, inputs: Sequence[Path]) -> Recorder:
         """Return the recorder of this job."""
         cell = {"depth": self.depth, "seeds": self.seeds}
-        return Recorder(stage, inputs, self.text, self.settings.flow.kind, **cell)
+        chosen = [f"model.flows.{self.settings.flow.kind}"]
+        return Recorder(stage, inputs, self.text, chosen, **cell)
 
 
 def pack_command(description: str | None, words: Sequence[str] | None = None) -> PackCommand:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flowdepth.data import prepared
+from flowdepth.data.catalogue import reader
 from flowdepth.data.prepare import prepare
 from flowdepth.settings.sections import Dataset
 from flowdepth.stages.command import dataset_command, run
@@ -19,7 +20,8 @@ def main() -> None:
 
 def prepare_images(dataset: Dataset, folder: Path) -> None:
     """Write the images into the folder of a study."""
-    recorder = Recorder("prepare", [], dataset.canonical({"root"}))
+    chosen = [f"data.readers.{reader(dataset)}"]
+    recorder = Recorder("prepare", [], dataset.canonical({"root"}), chosen)
     where = "scikit-learn" if dataset.name == "digits" else dataset.root
     print(f"reading {dataset.name} from {where}", flush=True)
     images = prepare(dataset)

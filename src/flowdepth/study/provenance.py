@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,8 @@ class Recorder:
         Files that it reads.
     settings
         Its settings as JSON.
-    flow
-        Kind of the flow, where the stage computes with one.
+    chosen
+        Modules that the settings name, as for `stamps.of_modules`.
     cell
         Depth and seeds, where the job has them.
 
@@ -58,14 +58,14 @@ class Recorder:
         stage: str,
         inputs: Iterable[Path],
         settings: str,
-        flow: str | None = None,
+        chosen: Sequence[str] = (),
         **cell: object,
     ) -> None:
         self._start = time.perf_counter()
         self.inputs = {path: verify(path) for path in inputs}
         self.facts = {"stage": stage, **cell, "settings": json.loads(settings)}
         # As of now: an edit made while the job runs does not reach it.
-        self.code, self._git = stamps.of_stage(stage, flow), git()
+        self.code, self._git = stamps.of_stage(stage, *chosen), git()
 
     def write(
         self, path: Path, outputs: Iterable[Path], earlier: float = 0.0, **used: object

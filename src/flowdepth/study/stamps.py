@@ -15,35 +15,42 @@ from pathlib import Path
 import grimp
 
 from flowdepth.base.environment import SOURCE
+from flowdepth.data.catalogue import reader
+from flowdepth.settings.study import Study
 from flowdepth.study.syntax import syntax_hash
 
 # Wings that compute nothing ...
 _APART = ("base", "settings", "study", "cluster", "monitor")
 # ... modules elsewhere that do not ...
-_MODULES_APART = ("stages.command", "report.registry")
+_MODULES_APART = ("stages.command", "report.registry", "data.downloads")
 # ... and the stages to which telling of results is no part of computing them.
 _COMPUTING = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
 _TELLING = ("analysis", "report")
-# Chosen by a name in the settings, where no reader of the source sees the import.
-_FLOWS = "model.flows.layers"
+# By package, who chooses a module of it by a name in the settings, unseen in the source.
+_CHOOSERS = {"model.flows": "model.flows.layers", "data.readers": "data.sources"}
 
 
-def of_stage(stage: str, flow: str | None = None) -> str:
-    """Return the stamp of the command of a stage; ``flow`` is the kind that it computes with."""
-    return of_modules([f"stages.{stage}"], flow, telling=stage not in _COMPUTING)
+def of_stage(stage: str, *chosen: str) -> str:
+    """Return the stamp of the command of a stage; ``chosen`` as for `of_modules`."""
+    return of_modules([f"stages.{stage}"], *chosen, telling=stage not in _COMPUTING)
 
 
-def of_modules(modules: Iterable[str], flow: str | None = None, telling: bool = True) -> str:
+def of_modules(modules: Iterable[str], *chosen: str, telling: bool = True) -> str:
     """Return ``module@hash`` of these modules and of each that they import, of this package.
 
-    Of the flows it is the one of kind ``flow``; modules that tell of results count if ``telling``.
+    ``chosen`` are those that the settings name, such as model.flows.planar: they count where
+    something chooses among their kind. Modules that tell of results count if ``telling``.
     """
-    used = set(modules)
-    for module in modules:
-        used |= _upstream(module, telling)
-    if flow is not None and _FLOWS in used:
-        used |= {f"model.flows.{flow}"}
+    used = set().union(*(_with_imports(module, telling) for module in modules))
+    for module in chosen:
+        if _CHOOSERS[module.rpartition(".")[0]] in used:
+            used |= _with_imports(module, telling)
     return " ".join(f"flowdepth.{name}@{_digest(name)}" for name in sorted(used))
+
+
+def chosen(study: Study) -> list[str]:
+    """Return the modules that a study's settings name."""
+    return [f"model.flows.{study.flow.kind}", f"data.readers.{reader(study.dataset)}"]
 
 
 def of_files(*files: str) -> str:
@@ -52,10 +59,10 @@ def of_files(*files: str) -> str:
 
 
 @cache
-def _upstream(module: str, telling: bool) -> set[str]:
+def _with_imports(module: str, telling: bool) -> set[str]:
     graph, name = _imports(telling), f"flowdepth.{module}"
     found = graph.find_upstream_modules(name) if name in graph.modules else ()
-    return {name.removeprefix("flowdepth.") for name in found}
+    return {module, *(name.removeprefix("flowdepth.") for name in found)}
 
 
 @cache

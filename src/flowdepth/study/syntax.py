@@ -18,7 +18,7 @@ _SILENT = {"ctx", "kind"}  # fields that say nothing beyond the others
 def syntax_hash(source: str) -> str:
     """Return a hash of the syntax tree of ``source``, 12 hexadecimal digits.
 
-    Comments, docstrings and layout do not count.
+    Comments, docstrings and layout do not count, nor does what is said when something is raised.
 
     Raises
     ------
@@ -47,6 +47,8 @@ def _fields(node: ast.AST) -> Iterator[str]:
         value = getattr(node, name, None)
         if name == "body" and isinstance(value, list) and value and _is_docstring(value[0]):
             value = value[1:]
+        if isinstance(node, ast.Raise) and isinstance(value, ast.Call):
+            value = value.func
         if isinstance(node, ast.JoinedStr):
             value = list(_joined(value))
         if value is not None and value != []:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from flowdepth.base.errors import UserError
-from flowdepth.data import amat
+from flowdepth.data.readers import amat
 from helpers import refusal
 
 
@@ -37,4 +37,4 @@ def test_another_text_of_the_right_form_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "binarized_mnist_test.amat"
     path.write_bytes(b"0 1 0\n1 1 0\n")
     with pytest.raises(UserError, match=f"{path}: found MD5 sum .*, expected 14e41ae1"):
-        amat.read(path, 2, 3)
+        amat.read_file(path, 2, 3)

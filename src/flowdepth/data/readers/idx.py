@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,14 @@ import torch
 from torch import Tensor
 
 from flowdepth.base.errors import UserError
+from flowdepth.data import catalogue, downloads
 from flowdepth.data.archives import check_md5, unpacked
+from flowdepth.data.sources import Source
+from flowdepth.settings.datasets import KNOWN
+from flowdepth.settings.sections import Dataset
 
-MD5 = {  # of the archives, in the order of `flowdepth.data.catalogue.IDX_FILES`
+PUBLISHED = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # what torchvision calls them
+MD5 = {  # of the archives, in the order of the files in `flowdepth.settings.datasets`
     "mnist": (
         "f68b3c2dcbeaaa9fbdd348bbdeb94873",
         "d53e105ee54ea40749a09fcbcd1e9432",
@@ -29,7 +35,35 @@ MD5 = {  # of the archives, in the order of `flowdepth.data.catalogue.IDX_FILES`
 _UNSIGNED_BYTES = 0x800  # plus the number of dimensions: the magic number
 
 
-def read(path: Path, shape: tuple[int, ...], md5: str) -> Tensor:
+def read(dataset: Dataset) -> Source:
+    """Return the images, from archives or unpacked files.
+
+    Raises
+    ------
+    UserError
+        If a file is missing and cannot be downloaded, damaged or another one.
+    """
+    downloads.fetch(dataset, partial(downloads.torchvision_files, PUBLISHED[dataset.name]))
+    facts = KNOWN[dataset.name]
+    first, validation, tested = facts.split
+    trained = first + validation
+    size = (facts.height, facts.width)
+    shapes = ((trained, *size), (trained,), (tested, *size), (tested,))
+    files = zip(catalogue.required_files(dataset), shapes, MD5[dataset.name], strict=True)
+    train, _, test, labels = (read_file(*file) for file in files)
+    return Source(
+        pools={"train": train, "test": test},
+        plan={
+            "train": ("train", torch.arange(first)),
+            "validation": ("train", torch.arange(first, trained)),
+            "test": ("test", torch.arange(tested)),
+        },
+        levels=facts.levels,
+        labels=labels.long(),
+    )
+
+
+def read_file(path: Path, shape: tuple[int, ...], md5: str) -> Tensor:
     """Return the values of an archive with that MD5 sum, or of an unpacked file: uint8 ``shape``.
 
     Raises

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from flowdepth.base.errors import UserError
-from flowdepth.data import idx
-from flowdepth.data.catalogue import IDX_FILES, IDX_FOLDERS
 from flowdepth.data.downloads import torchvision_datasets
+from flowdepth.data.readers import idx
+from flowdepth.settings.datasets import KNOWN
 
 SHAPE = (5, 3, 4)
 
@@ -26,10 +26,10 @@ def content(*header: int, values: int) -> bytes:
 IMAGES = content(0x803, *SHAPE, values=60)
 
 
-@pytest.mark.parametrize("name", IDX_FOLDERS)
+@pytest.mark.parametrize("name", idx.PUBLISHED)
 def test_the_md5_sums_are_those_that_torchvision_checks(name: str) -> None:
-    published = getattr(torchvision_datasets(), IDX_FOLDERS[name]).resources
-    files = [f"{file}.gz" for file in IDX_FILES]
+    published = getattr(torchvision_datasets(), idx.PUBLISHED[name]).resources
+    files = [Path(packed).name for packed, _ in KNOWN[name].files]
     assert list(zip(files, idx.MD5[name], strict=True)) == list(published)
 
 
@@ -37,9 +37,9 @@ def test_images_and_labels_are_those_that_torchvision_reads(tmp_path: Path) -> N
     theirs = torchvision_datasets().mnist
     path = tmp_path / "x"
     path.write_bytes(content(0x803, 400, 3, 4, values=4800))
-    assert torch.equal(idx.read(path, (400, 3, 4), ""), theirs.read_image_file(path))
+    assert torch.equal(idx.read_file(path, (400, 3, 4), ""), theirs.read_image_file(path))
     path.write_bytes(content(0x801, 300, values=300))
-    labels = idx.read(path, (300,), "")
+    labels = idx.read_file(path, (300,), "")
     assert labels.dtype == torch.uint8
     assert torch.equal(labels.long(), theirs.read_label_file(path))
 
@@ -47,7 +47,7 @@ def test_images_and_labels_are_those_that_torchvision_reads(tmp_path: Path) -> N
 def test_an_archive_holds_what_its_unpacked_file_does(tmp_path: Path) -> None:
     packed = gzip.compress(IMAGES)
     (tmp_path / "x.gz").write_bytes(packed)
-    found = idx.read(tmp_path / "x.gz", SHAPE, hashlib.md5(packed).hexdigest())  # noqa: S324
+    found = idx.read_file(tmp_path / "x.gz", SHAPE, hashlib.md5(packed).hexdigest())  # noqa: S324
     assert found.flatten().tolist() == list(range(60))
 
 
@@ -55,7 +55,7 @@ def test_an_archive_of_another_md5_sum_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(b"no archive at all")
     with pytest.raises(UserError, match=rf"{path}: found MD5 sum .*, expected 0123; .* fetch it"):
-        idx.read(path, SHAPE, "0123")
+        idx.read_file(path, SHAPE, "0123")
 
 
 def test_an_archive_that_unpacks_without_end_takes_no_memory(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_an_archive_that_unpacks_without_end_takes_no_memory(tmp_path: Path) -> 
     (tmp_path / "x.gz").write_bytes(bomb)
     tracemalloc.start()
     with pytest.raises(UserError, match=r"x\.gz: found more than 76 bytes"):
-        idx.read(tmp_path / "x.gz", SHAPE, hashlib.md5(bomb).hexdigest())  # noqa: S324
+        idx.read_file(tmp_path / "x.gz", SHAPE, hashlib.md5(bomb).hexdigest())  # noqa: S324
     assert tracemalloc.get_traced_memory()[1] < 2_000_000
     tracemalloc.stop()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,13 @@ import torch
 from torch import Tensor
 
 from flowdepth.base.errors import UserError
+from flowdepth.data import catalogue, downloads
 from flowdepth.data.archives import check_md5, unpacked
+from flowdepth.data.sources import Source
+from flowdepth.settings.datasets import KNOWN
+from flowdepth.settings.sections import Dataset
 
+ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
 MD5 = {  # of the unpacked text
     "binarized_mnist_train.amat": "db28b1a6ae0fe70cbd3da91acf46e477",
     "binarized_mnist_valid.amat": "bf37822a04e94123630de6a7dfd9c9ef",
@@ -19,7 +26,37 @@ MD5 = {  # of the unpacked text
 }
 
 
-def read(path: Path, rows: int, columns: int) -> Tensor:
+def read(dataset: Dataset) -> Source:
+    """Return the images of binarised MNIST.
+
+    Raises
+    ------
+    UserError
+        If a file is missing and cannot be downloaded, damaged or another one.
+    """
+    downloads.fetch(dataset, _published)
+    facts = KNOWN["binarized_mnist"]
+    size = (facts.height, facts.width)
+    counts = facts.split._asdict()
+    files = zip(counts.items(), catalogue.required_files(dataset), strict=True)
+    return Source(
+        pools={
+            split: read_file(path, count, math.prod(size)).view(count, *size)
+            for (split, count), path in files
+        },
+        plan={split: (split, torch.arange(count)) for split, count in counts.items()},
+        levels=facts.levels,
+    )
+
+
+def _published(paths: tuple[Path, ...]) -> Iterator[tuple[Path, bytes]]:
+    for path in paths:
+        content = downloads.web_file(f"{ADDRESS}{path.name}")
+        check_md5(path, io.BytesIO(content), MD5[path.name])
+        yield path, content
+
+
+def read_file(path: Path, rows: int, columns: int) -> Tensor:
     """Return the pixels of a published text, packed or not: uint8 [rows, columns].
 
     Raises

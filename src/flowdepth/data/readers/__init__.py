@@ -1,0 +1,1 @@
+"""Readers of data sets, a module each: `read` returns a `Source`."""
