@@ -12,7 +12,7 @@ from torch.distributions import MultivariateNormal
 
 from flowdepth.analysis.readers import PACK_FILES
 from flowdepth.base.errors import UserError
-from flowdepth.compute.resume import Sidecar, State
+from flowdepth.compute.resume import Sidecar, Snapshot
 from flowdepth.data.prepared import prepare
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
@@ -28,17 +28,17 @@ class KilledError(Exception):
 
 
 class Dying(Sidecar):
-    """Saves every state up to the ``steps``-th, and kills the computation at the next one."""
+    """Saves every snapshot up to the ``steps``-th, and kills the computation at the next one."""
 
     def __init__(self, path: Path, steps: int) -> None:
         super().__init__(path, {}, 0.0, lambda line: None)
         self.steps = steps
 
-    def keep(self, state: Callable[[], State]) -> None:
+    def keep(self, snapshot: Callable[[], Snapshot]) -> None:
         self.steps -= 1
         if self.steps < 0:
             raise KilledError
-        super().keep(state)
+        super().keep(snapshot)
 
 
 def refusal(**dataset: object) -> str:

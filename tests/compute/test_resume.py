@@ -11,15 +11,15 @@ import torch
 
 from flowdepth.base.errors import StoppedError
 from flowdepth.compute import resume
-from flowdepth.compute.resume import Sidecar, State, optimizer_tensors, restore_optimizer
+from flowdepth.compute.resume import Sidecar, Snapshot, optimizer_tensors, restore_optimizer
 
 IDENTITY = {"seeds": [1, 2], "settings": "a"}
 Lines = list[str]
 
 
-def state(updates: int = 3) -> State:
+def snapshot(updates: int = 3) -> Snapshot:
     values = {"x": torch.arange(6.0).view(2, 3), "step": torch.tensor(updates)}
-    return State({"model": values}, {"updates": updates, "best": -math.inf, "third": 1 / 3})
+    return Snapshot({"model": values}, {"updates": updates, "best": -math.inf, "third": 1 / 3})
 
 
 def sidecar(path: Path, lines: Lines, interval: float = 0.0, **identity: object) -> Sidecar:
@@ -30,7 +30,7 @@ def sidecar(path: Path, lines: Lines, interval: float = 0.0, **identity: object)
 def path(tmp_path: Path) -> Path:
     """Of a sidecar that a computation left after three updates."""
     path = tmp_path / "train_unfinished.safetensors"
-    sidecar(path, []).keep(state)
+    sidecar(path, []).keep(snapshot)
     return path
 
 
@@ -47,8 +47,8 @@ def test_state_comes_back_changed(path: Path) -> None:
     lines: Lines = []
     recalled = sidecar(path, lines).recall()
     assert recalled is not None
-    assert recalled.facts == state().facts
-    for name, value in state().tensors["model"].items():
+    assert recalled.facts == snapshot().facts
+    for name, value in snapshot().tensors["model"].items():
         assert torch.equal(recalled.tensors["model"][name], value)
     assert len(lines) == 1
     assert "going on after" in lines[0]
@@ -117,7 +117,7 @@ def test_finished_work_leaves_its_file_or_failed_work_loses_it(path: Path) -> No
 def test_states_are_saved_at_every_step(tmp_path: Path) -> None:
     seldom = sidecar(tmp_path / "a", [], interval=3600)
     for updates in range(5):
-        seldom.keep(lambda updates=updates: state(updates))
+        seldom.keep(lambda updates=updates: snapshot(updates))
     assert not (tmp_path / "a").exists()
 
 
@@ -126,7 +126,7 @@ def test_seconds_of_earlier_attempts_are_forgotten(path: Path) -> None:
     second.start -= 100
     second.recall()
     first = second.earlier
-    second.keep(state)
+    second.keep(snapshot)
     third = sidecar(path, [])
     third.recall()
     assert third.earlier >= first + 100
@@ -141,7 +141,7 @@ def test_signal_loses_the_last_state_or_a_second_one_harms(
 
     def work() -> None:
         with sidecar(path, [], interval=3600) as unfinished:
-            unfinished.keep(lambda: state(7))
+            unfinished.keep(lambda: snapshot(7))
             os.kill(os.getpid(), signal.SIGTERM)
             os.kill(os.getpid(), number)
             unfinished.poll()

@@ -1,9 +1,9 @@
 """Going on where an interrupted computation stood.
 
 What takes minutes keeps a bookmark: it calls ``keep`` after every finished piece of work, and
-``poll`` within longer ones. A :class:`Sidecar` writes the last state kept to a file beside the
+``poll`` within longer ones. A :class:`Sidecar` writes the last snapshot kept to a file beside the
 outputs, now and then, and when a signal tells the process to stop. As all chance is keyed by seed
-and position, a state needs no generators: what goes on from it ends with the same bytes.
+and position, a snapshot needs no generators: what goes on from it ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CHECKSUM = re.compile(rb'sha256\W+"([0-9a-f]{64})\\"')
 
 
 @dataclass(frozen=True)
-class State:
+class Snapshot:
     """Where a computation stands: tensors in named groups, and facts that JSON can hold."""
 
     tensors: dict[str, dict[str, Tensor]]
@@ -47,14 +47,14 @@ class State:
 class Bookmark:
     """Where a computation stands; this one forgets."""
 
-    def recall(self) -> State | None:
-        """Return the state to go on from, its tensors on the CPU; None at the beginning."""
+    def recall(self) -> Snapshot | None:
+        """Return the snapshot to go on from, its tensors on the CPU; None at the beginning."""
 
-    def keep(self, state: Callable[[], State]) -> None:
-        """Take ``state()`` for where the computation stands, until the next call."""
+    def keep(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Take ``snapshot()`` for where the computation stands, until the next call."""
 
     def poll(self) -> None:
-        """Let the computation be left here, to go on from the state last kept."""
+        """Let the computation be left here, to go on from the snapshot last kept."""
 
 
 FORGETFUL = Bookmark()
@@ -89,7 +89,7 @@ class Sidecar(Bookmark):
         self.identity = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self.start = self.saved = time.monotonic()
         self.earlier = 0.0  # seconds spent in earlier attempts
-        self.state: Callable[[], State] | None = None
+        self.snapshot: Callable[[], Snapshot] | None = None
         self.signal = ""
 
     def __enter__(self) -> Self:
@@ -106,8 +106,8 @@ class Sidecar(Bookmark):
     def _note(self, number: int, _: FrameType | None) -> None:
         self.signal = signal.Signals(number).name
 
-    def recall(self) -> State | None:
-        """Return the state in the file, if it is whole and of the same identity."""
+    def recall(self) -> Snapshot | None:
+        """Return the snapshot in the file, if it is whole and of the same identity."""
         if not self.path.exists():
             return None
         content = self.path.read_bytes()
@@ -122,38 +122,38 @@ class Sidecar(Bookmark):
             return None
         self.earlier = header["seconds"]
         self.log(f"{self.path}: going on after {self.earlier:.0f} s of work")
-        return State(_groups(content), header["facts"])
+        return Snapshot(_groups(content), header["facts"])
 
-    def keep(self, state: Callable[[], State]) -> None:
-        """Take ``state()`` for where the computation stands, until the next call."""
-        self.state = state
+    def keep(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Take ``snapshot()`` for where the computation stands, until the next call."""
+        self.snapshot = snapshot
         self.poll()
         if time.monotonic() - self.saved >= self.interval:
-            self._save(state())
+            self._save(snapshot())
 
     def poll(self) -> None:
-        """Save the state last kept and leave, if a signal said so."""
+        """Save the snapshot last kept and leave, if a signal said so."""
         if not self.signal:
             return
-        if self.state is None:
+        if self.snapshot is None:
             raise StoppedError(f"{self.signal}: nothing new to save; run again to go on")
-        self._save(self.state())
+        self._save(self.snapshot())
         raise StoppedError(f"{self.signal}: saved to {self.path}; run again to go on")
 
-    def _save(self, state: State) -> None:
+    def _save(self, snapshot: Snapshot) -> None:
         self.saved = time.monotonic()
         header = {
             "identity": self.identity,
             "seconds": self.earlier + self.saved - self.start,
-            "facts": state.facts,
+            "facts": snapshot.facts,
         }
-        write_bytes(self.path, _content(state, header))
+        write_bytes(self.path, _content(snapshot, header))
 
 
-def _content(state: State, header: dict[str, Any]) -> bytes:
+def _content(snapshot: Snapshot, header: dict[str, Any]) -> bytes:
     tensors = {
         f"{group}/{name}": value.detach().cpu().contiguous()
-        for group, values in state.tensors.items()
+        for group, values in snapshot.tensors.items()
         for name, value in values.items()
     }
     header = {"sha256": _BLANK.decode(), **header}

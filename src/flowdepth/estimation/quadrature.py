@@ -25,7 +25,7 @@ from torch.nn.functional import max_pool2d
 
 from flowdepth.base.errors import UserError
 from flowdepth.compute.out_of_memory import halved
-from flowdepth.compute.resume import FORGETFUL, Bookmark, State
+from flowdepth.compute.resume import FORGETFUL, Bookmark, Snapshot
 from flowdepth.model.vae import FlowVAE, log_standard_normal
 
 # Half-width of the sweep: N(0, I) leaves e^-147 outside, less than 1e-7 of p(x) = e^-130.
@@ -205,10 +205,10 @@ class _Rules:
 
     def __init__(self, joint: _Joint, points: Tensor) -> None:
         self.joint, self.points = joint, points
-        state = joint.bookmark.recall() or State({"sums": {}}, {})
+        snapshot = joint.bookmark.recall() or Snapshot({"sums": {}}, {})
         # By rule: log of the sum of p(x, z) over some offsets [R, N], and how many these are.
-        self.sums = {name: value.to(joint.x) for name, value in state.tensors["sums"].items()}
-        self.offsets: dict[str, int] = state.facts
+        self.sums = {name: value.to(joint.x) for name, value in snapshot.tensors["sums"].items()}
+        self.offsets: dict[str, int] = snapshot.facts
 
     def log_p(self, parity: tuple[int, ...], level: int) -> Tensor:
         """Return log p(x) [R, N] by those offsets from the points that are ``parity`` modulo 2.
@@ -225,8 +225,8 @@ class _Rules:
             total = torch.logaddexp(total, self.joint.log_sum(shifted))
             done += 1
             self.sums[name], self.offsets[name] = total, done
-            self.joint.bookmark.keep(self._state)
+            self.joint.bookmark.keep(self._snapshot)
         return total + len(parity) * math.log(2 * step)
 
-    def _state(self) -> State:
-        return State({"sums": self.sums}, self.offsets)
+    def _snapshot(self) -> Snapshot:
+        return Snapshot({"sums": self.sums}, self.offsets)

@@ -15,7 +15,7 @@ from flowdepth.compute.cuda_graph import CapturedStep
 from flowdepth.compute.resume import (
     FORGETFUL,
     Bookmark,
-    State,
+    Snapshot,
     optimizer_tensors,
     restore_optimizer,
 )
@@ -86,7 +86,7 @@ class PackTraining:
     validation
         Validation images [N, P] in the model's dtype.
     bookmark
-        Keeps the state after every update.
+        Keeps a snapshot after every update.
     """
 
     def __init__(
@@ -146,11 +146,11 @@ class PackTraining:
             beta = temperature(self.goal.annealing, self.updates, per_epoch)
             self.sums += self.step(x, eps, self.sums.new_full((), beta))
             self.updates += 1
-            self.bookmark.keep(self._state)
+            self.bookmark.keep(self._snapshot)
         seen = min((self.updates - before) * self.training.batch_size, images.shape[-2])
         return temperature(self.goal.annealing, self.updates - 1, per_epoch), self.sums / seen
 
-    def _state(self) -> State:
+    def _snapshot(self) -> Snapshot:
         tensors = {
             "model": self.model.state_dict(),
             "best": self.best,
@@ -158,20 +158,20 @@ class PackTraining:
             "epoch": {"sums": self.sums},
         }
         records = [asdict(record) for record in self.records]
-        return State(tensors, {"epoch": self.epoch, "updates": self.updates, "records": records})
+        return Snapshot(tensors, {"epoch": self.epoch, "updates": self.updates, "records": records})
 
     def _resume(self) -> None:
         """Go on from what the bookmark recalls; the model's parameters stay where they are."""
-        state = self.bookmark.recall()
-        if state is None:
+        snapshot = self.bookmark.recall()
+        if snapshot is None:
             return
-        self.model.load_state_dict(state.tensors["model"])
-        for name, value in state.tensors["best"].items():
+        self.model.load_state_dict(snapshot.tensors["model"])
+        for name, value in snapshot.tensors["best"].items():
             self.best[name].copy_(value)
-        restore_optimizer(self.optimizer, state.tensors["optimizer"])
-        self.sums.copy_(state.tensors["epoch"]["sums"])
-        self.epoch, self.updates = state.facts["epoch"], state.facts["updates"]
-        self.records = [SeedRecord(**record) for record in state.facts["records"]]
+        restore_optimizer(self.optimizer, snapshot.tensors["optimizer"])
+        self.sums.copy_(snapshot.tensors["epoch"]["sums"])
+        self.epoch, self.updates = snapshot.facts["epoch"], snapshot.facts["updates"]
+        self.records = [SeedRecord(**record) for record in snapshot.facts["records"]]
 
     def _update(self, x: Tensor, eps: Tensor, beta: Tensor) -> Tensor:
         """Make one update; return each seed's objective summed over the batch [R]."""
