@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import signal
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from flowdepth.base.errors import StoppedError
@@ -66,9 +68,11 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "torn at the end": lambda content: content[:-1],
     "longer": lambda content: content + b"\0",
     "other bytes": lambda content: bytes(len(content)),
-    "other checksum": lambda content: content.replace(b'sha256\\": \\"', b'sha256\\": \\"0', 1),
+    "digest alone": lambda content: content[-32:],
+    "digest of nothing": lambda content: hashlib.sha256().digest(),
     "other fact": lambda content: content.replace(b'updates\\": 3', b'updates\\": 4'),
-    "no checksum": lambda content: content.replace(b"sha256", b"sha257"),
+    "no digest": lambda content: content[:-32],
+    "the same twice": lambda content: content * 2,
 }
 
 
@@ -85,13 +89,19 @@ def test_damaged_file_is_loaded_or_a_traceback(
     assert "damaged" in lines[0]
 
 
-def test_flipped_bit_goes_unnoticed(path: Path) -> None:
+def test_a_flipped_bit_is_found_anywhere_in_the_file(path: Path) -> None:
     content = path.read_bytes()
-    for position in range(0, len(content), 7):
+    for position in range(len(content)):
         flipped = bytearray(content)
         flipped[position] ^= 1 << position % 8
         path.write_bytes(flipped)
         assert sidecar(path, []).recall() is None
+
+
+def test_the_file_ends_with_the_digest_of_the_safetensors_before_it(path: Path) -> None:
+    content, digest = path.read_bytes()[:-32], path.read_bytes()[-32:]
+    assert hashlib.sha256(content).digest() == digest
+    assert safetensors.torch.load(content).keys() == {"model/x", "model/step"}
 
 
 def test_state_of_other_settings_is_used_or_lost(path: Path) -> None:

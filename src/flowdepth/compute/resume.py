@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import signal
 import time
 from collections import defaultdict
@@ -31,9 +30,7 @@ INTERVAL = 60.0
 """Seconds between two saves."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-# The checksum's place in a file while the checksum is taken.
-_BLANK = b"0" * 64
-_CHECKSUM = re.compile(rb'sha256\W+"([0-9a-f]{64})\\"')
+_DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -64,8 +61,8 @@ class Sidecar(Bookmark):
     """A bookmark in a file, which is removed when its ``with`` block ends well.
 
     In the block SIGTERM, SIGUSR1 and SIGINT raise :class:`StoppedError` at the next ``keep`` or
-    ``poll``, after saving. The file is safetensors; its header holds the facts, a checksum of the
-    file's own bytes, and a hash of ``identity``.
+    ``poll``, after saving. The file is safetensors, whose header holds the facts and a hash of
+    ``identity``, and then the SHA-256 digest of all before it.
 
     Parameters
     ----------
@@ -110,8 +107,8 @@ class Sidecar(Bookmark):
         """Return the snapshot in the file, if it is whole and of the same identity."""
         if not self.path.exists():
             return None
-        content = self.path.read_bytes()
-        if not _is_whole(content):
+        content = _verified(self.path.read_bytes())
+        if content is None:
             self.log(f"{self.path}: damaged, so not used; starting from the beginning")
             return None
         header = _header(content)
@@ -147,7 +144,8 @@ class Sidecar(Bookmark):
             "seconds": self.earlier + self.saved - self.start,
             "facts": snapshot.facts,
         }
-        write_bytes(self.path, _content(snapshot, header))
+        content = _content(snapshot, header)
+        write_bytes(self.path, content + hashlib.sha256(content).digest())
 
 
 def _content(snapshot: Snapshot, header: dict[str, Any]) -> bytes:
@@ -156,17 +154,13 @@ def _content(snapshot: Snapshot, header: dict[str, Any]) -> bytes:
         for group, values in snapshot.tensors.items()
         for name, value in values.items()
     }
-    header = {"sha256": _BLANK.decode(), **header}
-    content = safetensors.torch.save(tensors, {"sidecar": json.dumps(header)})
-    return content.replace(_BLANK, hashlib.sha256(content).hexdigest().encode(), 1)
+    return safetensors.torch.save(tensors, {"sidecar": json.dumps(header)})
 
 
-def _is_whole(content: bytes) -> bool:
-    found = _CHECKSUM.search(content)
-    if found is None:
-        return False
-    blanked = content.replace(found[1], _BLANK, 1)
-    return hashlib.sha256(blanked).hexdigest().encode() == found[1]
+def _verified(sealed: bytes) -> bytes | None:
+    """Return what stands before the digest at the end; None where it has another digest."""
+    content, digest = sealed[:-_DIGEST], sealed[-_DIGEST:]
+    return content if content and hashlib.sha256(content).digest() == digest else None
 
 
 def _header(content: bytes) -> dict[str, Any]:
