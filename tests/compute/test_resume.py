@@ -142,6 +142,20 @@ def test_seconds_of_earlier_attempts_are_forgotten(path: Path) -> None:
     assert third.earlier >= first + 100
 
 
+def test_seconds_count_once_when_a_process_recalls_what_it_saved_itself(path: Path) -> None:
+    first = sidecar(path, [])
+    first.recall()
+    earlier = first.earlier
+    first.start -= 100
+    first.keep(snapshot)
+    first.recall()
+    assert first.earlier == earlier
+    first.keep(snapshot)
+    second = sidecar(path, [])
+    second.recall()
+    assert 100 <= second.earlier - earlier < 200
+
+
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_signal_loses_the_last_state_or_a_second_one_harms(

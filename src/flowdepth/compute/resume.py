@@ -86,6 +86,7 @@ class Sidecar(Bookmark):
         self.identity = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self.start = self.saved = time.monotonic()
         self.earlier = 0.0  # seconds spent in earlier attempts
+        self.own = False  # whether the file is of this attempt
         self.snapshot: Callable[[], Snapshot] | None = None
         self.signal = ""
 
@@ -117,8 +118,9 @@ class Sidecar(Bookmark):
             self.path.replace(aside)
             self.log(f"{self.path}: of other settings, data or code; kept as {aside.name}")
             return None
-        self.earlier = header["seconds"]
-        self.log(f"{self.path}: going on after {self.earlier:.0f} s of work")
+        if not self.own:
+            self.earlier = header["seconds"]
+        self.log(f"{self.path}: going on after {header['seconds']:.0f} s of work")
         return Snapshot(_groups(content), header["facts"])
 
     def keep(self, snapshot: Callable[[], Snapshot]) -> None:
@@ -146,6 +148,7 @@ class Sidecar(Bookmark):
         }
         content = _content(snapshot, header)
         write_bytes(self.path, content + hashlib.sha256(content).digest())
+        self.own = True
 
 
 def _content(snapshot: Snapshot, header: dict[str, Any]) -> bytes:
