@@ -20,7 +20,8 @@ from flowdepth.settings.study import TrainSettings
 from flowdepth.stages.command import run
 from flowdepth.stages.unfinished import add_interval, sidecar
 from flowdepth.study.provenance import Job
-from flowdepth.training.loop import PackTraining, SeedRecord
+from flowdepth.training.loop import PackTraining
+from flowdepth.training.record import SeedRecord
 
 
 def main(words: Sequence[str] | None = None) -> None:
