@@ -142,6 +142,44 @@ def test_last_short_batch_of_validation_is_dropped(monkeypatch: pytest.MonkeyPat
     assert pack._validate().item() == pytest.approx(expected)
 
 
+def ended(pack: PackTraining, *seeds: int, message: str = "") -> None:
+    for seed in seeds:
+        pack.records[pack.seeds.index(seed)].running = False
+        pack.records[pack.seeds.index(seed)].message = message
+
+
+def test_a_line_tells_the_means_of_the_seeds_that_still_run() -> None:
+    pack = trained(SEEDS)
+    for record, value in zip(pack.records, (-2.0, -3.0, -90.0), strict=True):
+        record.history[-1] |= {"train": value - 1, "validation": value}
+    ended(pack, 8)
+    line = pack._line(beta=0.5, done=4, left=8, elapsed=2.0)
+    assert line == (
+        "epoch 4  train -3.50  validation -2.50 nats (mean of 2 seeds)  "
+        "beta 0.50  96 images/s  0:04 left"
+    )
+
+
+def test_a_line_says_how_seeds_ended_when_none_runs_any_more() -> None:
+    pack = trained(SEEDS)
+    ended(pack, *SEEDS)
+    start = "epoch 4  every seed has ended: "
+    assert pack._line(1.0, 4, 8, 2.0) == f"{start}3 stopped early"
+    ended(pack, 5, message="non-finite loss in epoch 4")
+    assert pack._line(1.0, 4, 8, 2.0) == f"{start}2 stopped early, 1 failed"
+    ended(pack, *SEEDS, message="non-finite loss in epoch 4")
+    assert pack._line(1.0, 4, 8, 2.0) == f"{start}3 failed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.4, "0:00"), (59.4, "0:59"), (59.6, "1:00"), (779.7, "13:00")]
+)
+def test_the_time_left_has_fewer_than_sixty_seconds_beside_its_minutes(
+    seconds: float, told: str
+) -> None:
+    assert trained((3,), epochs=1)._line(1.0, 1, 1, seconds).endswith(f"  {told} left")
+
+
 def test_failed_seed_takes_its_companions_with_it() -> None:
     def run(broken: bool) -> PackTraining:
         pack = PackTraining(

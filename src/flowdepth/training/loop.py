@@ -188,16 +188,30 @@ class PackTraining:
 
     def _line(self, beta: float, done: int, left: int, elapsed: float) -> str:
         """Return where training stands, ``done`` updates and ``elapsed`` seconds from its start."""
-        last = [r.history[-1] for r in self.records if r.history and r.running]
-        mean = {k: sum(h[k] for h in last) / max(len(last), 1) for k in ("train", "validation")}
+        last = [record.history[-1] for record in self.records if record.running]
+        if not last:
+            return f"epoch {self.epoch}  {_ended(self.records)}"
+        mean = {k: sum(h[k] for h in last) / len(last) for k in ("train", "validation")}
         each = elapsed / max(done, 1)
         rate = self.training.batch_size * len(self.records) / each
         return (
             f"epoch {self.epoch}  train {mean['train']:.2f}  "
             f"validation {mean['validation']:.2f} nats (mean of {len(last)} seeds)  "
-            f"beta {beta:.2f}  {rate:,.0f} images/s  "
-            f"{left * each // 60:.0f}:{left * each % 60:02.0f} left"
+            f"beta {beta:.2f}  {rate:,.0f} images/s  {_clock(left * each)} left"
         )
+
+
+def _ended(records: list[SeedRecord]) -> str:
+    failed = sum(record.failed for record in records)
+    counts = {"stopped early": len(records) - failed, "failed": failed}
+    parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f"every seed has ended: {parts}"
+
+
+def _clock(seconds: float) -> str:
+    """Return minutes and whole seconds, ``m:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
 
 
 def _optimizer(model: FlowVAE, training: Training, capturable: bool) -> torch.optim.Optimizer:
