@@ -1,12 +1,42 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from flowdepth.base.errors import UserError
-from flowdepth.compute.devices import select, used
+from flowdepth.compute import devices
+from flowdepth.compute.devices import claim, select, used, visible
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from flowdepth.compute.devices import claim
+print(claim(sys.argv[2:], Path(sys.argv[1])), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _released(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    held: list = []
+    monkeypatch.setattr(devices, "_held", held)
+    monkeypatch.setattr(devices, "_SECONDS_BETWEEN_TRIES", 0.01)
+    yield
+    for file in held:
+        file.close()
+
+
+def holder(folder: Path, *names: str) -> tuple[subprocess.Popen, int]:
+    job = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, folder, *names], stdout=subprocess.PIPE, text=True
+    )
+    return job, int(job.stdout.readline())
 
 
 def test_missing_gpu_is_a_traceback() -> None:
@@ -56,3 +86,36 @@ def test_cuda_rounds_factors_unasked(precision: str) -> None:
 
 def test_job_is_told_of_another_number_of_threads() -> None:
     assert used(select("cpu", 1)) == {"device": "cpu", "threads": 1}
+
+
+def test_two_jobs_get_one_gpu(tmp_path: Path) -> None:
+    job, theirs = holder(tmp_path, "0", "1")
+    assert {theirs, claim(["0", "1"], tmp_path)} == {0, 1}
+    job.kill()
+    job.communicate()
+
+
+def test_gpus_of_two_allocations_are_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for allocation in ("7", "8"):
+        monkeypatch.setenv("SLURM_JOB_ID", allocation)
+        assert claim(["0"], tmp_path, pytest.fail) == 0
+
+
+def test_dead_job_keeps_its_gpu(tmp_path: Path) -> None:
+    job, _ = holder(tmp_path, "0")
+
+    def told(line: str) -> None:
+        assert "waiting for one of 1 GPUs" in line
+        job.kill()
+
+    assert claim(["0"], tmp_path, told) == 0
+    job.communicate()
+
+
+def test_places_are_taken_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5ab")
+    assert visible(2) == ["3", "GPU-5ab"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert visible(2) == ["0", "1"]

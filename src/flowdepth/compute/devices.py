@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import platform
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
 
 import torch
 
 from flowdepth.base.errors import UserError
-from flowdepth.compute.gpu_locks import claim, visible
 
 # glibc's mallopt parameters with the values asked for; 32 MiB is the most it takes for the second.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = (-1, 2**30), (-3, 2**25)
+_FOLDER = Path(tempfile.gettempdir())
+_SECONDS_BETWEEN_TRIES = 1.0
+# Open for as long as this process lives: the system lets go of the locks of a process that dies.
+_held: list[IO[str]] = []
 
 
 def select(name: str, threads: int, precision: str = "float32") -> torch.device:
@@ -48,6 +57,41 @@ def _free_gpu() -> torch.device:
     index = 0 if "SLURM_JOB_ID" in os.environ else claim(names)
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
+
+
+def visible(count: int) -> list[str]:
+    """Return the names of the ``count`` GPUs that this process may use, in the order of CUDA's."""
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return names.split(",")[:count] if names else [str(index) for index in range(count)]
+
+
+def claim(names: Sequence[str], folder: Path = _FOLDER, log: Callable[[str], None] = print) -> int:
+    """Return the place in ``names`` of a GPU that no other job of this user's has, now locked.
+
+    Waits until there is one. In an allocation of SLURM the names are its own: on one node, several
+    allocations may each call a GPU of theirs 0.
+    """
+    owner = f"{os.getuid()}-{os.environ.get('SLURM_JOB_ID', 'local')}"
+    waiting = False
+    while True:
+        for index, name in enumerate(names):
+            if _lock(folder / f"flowdepth-{owner}-gpu{name}.lock"):
+                return index
+        if not waiting:
+            log(f"waiting for one of {len(names)} GPUs: other jobs have them all")
+            waiting = True
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def _lock(path: Path) -> bool:
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _held.append(file)
+    return True
 
 
 def _keep_freed_memory() -> None:
