@@ -9,8 +9,10 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 import torch
 
@@ -51,10 +53,10 @@ def select(name: str, threads: int, precision: str = "float32") -> torch.device:
     return torch.device(name) if name == "cpu" else _free_gpu()
 
 
+@cache
 def _free_gpu() -> torch.device:
-    """Return a GPU for this job alone; SLURM has chosen one already."""
-    names = visible(torch.cuda.device_count())
-    index = 0 if "SLURM_JOB_ID" in os.environ else claim(names)
+    """Return a GPU for this process alone, the same one at every call."""
+    index = claim(visible(torch.cuda.device_count()))
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
 
@@ -62,20 +64,24 @@ def _free_gpu() -> torch.device:
 def visible(count: int) -> list[str]:
     """Return the names of the ``count`` GPUs that this process may use, in the order of CUDA's."""
     names = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return names.split(",")[:count] if names else [str(index) for index in range(count)]
+    if not names:
+        return [str(index) for index in range(count)]
+    return [name.strip() for name in names.split(",")][:count]
 
 
 def claim(names: Sequence[str], folder: Path = _FOLDER, log: Callable[[str], None] = print) -> int:
     """Return the place in ``names`` of a GPU that no other job of this user's has, now locked.
 
-    Waits until there is one. In an allocation of SLURM the names are its own: on one node, several
-    allocations may each call a GPU of theirs 0.
+    Waits until there is one. Snakemake counts GPUs but hands none out, also where it runs within an
+    allocation of SLURM. There the names are the allocation's own: several on one node may each call
+    a GPU of theirs 0.
     """
     owner = f"{os.getuid()}-{os.environ.get('SLURM_JOB_ID', 'local')}"
     waiting = False
     while True:
         for index, name in enumerate(names):
-            if _lock(folder / f"flowdepth-{owner}-gpu{name}.lock"):
+            # The names of MIG instances hold slashes.
+            if _lock(folder / f"flowdepth-{owner}-gpu{quote(name, safe='')}.lock"):
                 return index
         if not waiting:
             log(f"waiting for one of {len(names)} GPUs: other jobs have them all")
