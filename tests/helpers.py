@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from torch.distributions import MultivariateNormal
 
 from flowdepth.analysis.readers import PACK_FILES
 from flowdepth.base.errors import UserError
+from flowdepth.base.processes import Process
 from flowdepth.compute.resume import Sidecar, Snapshot
 from flowdepth.data.prepared import prepare
 from flowdepth.model.replicas import build
@@ -85,6 +88,15 @@ def closed_form(vae: FlowVAE, images: Tensor) -> Tensor:
     centre = vae.output.bias.detach()
     x = images.expand(vae.replicas, -1, -1)
     return MultivariateNormal(centre, covariance.unsqueeze(1)).log_prob(x)
+
+
+def leave_heartbeat(
+    path: Path, doing: str = "", process: Process | None = None, host: str = ""
+) -> None:
+    """Leave the heartbeat of a process, by default of this one."""
+    process = process or Process.this()
+    facts = {"process": process.number, "start": process.start, "doing": doing}
+    path.write_text(json.dumps({**facts, "host": host or platform.node()}))
 
 
 def leave_provenance(

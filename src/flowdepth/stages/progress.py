@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import time
 
+from flowdepth.base import heartbeat
+
 _SECONDS_BETWEEN_LINES = 10
+
+
+def tell(line: str) -> None:
+    """Print a line, and have the heartbeat say it."""
+    print(line, flush=True)
+    heartbeat.says(line)
 
 
 class Progress:
@@ -23,4 +31,4 @@ class Progress:
         if done == self.total or now - self.last > _SECONDS_BETWEEN_LINES:
             self.last = now
             left = (now - self.start) * (self.total - done) / max(1, done - self.first)
-            print(f"{done} of {self.total} {self.unit}  {note}{left:.0f} s left", flush=True)
+            tell(f"{done} of {self.total} {self.unit}  {note}{left:.0f} s left")

@@ -18,6 +18,7 @@ from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
 from flowdepth.settings.study import TrainSettings
 from flowdepth.stages.command import run
+from flowdepth.stages.progress import tell
 from flowdepth.stages.unfinished import add_interval, sidecar
 from flowdepth.study.provenance import Job
 from flowdepth.training.loop import PackTraining
@@ -74,7 +75,7 @@ def train(
     )
     advice = f"set seeds_per_job to {len(seeds) // 2} or less, " if len(seeds) > 1 else ""
     with enough(f"training {len(seeds)} seed{'s' * (len(seeds) > 1)} at K = {depth}", advice):
-        pack.run(lambda line: print(line, flush=True))
+        pack.run(tell)
     for record in pack.records:
         print(f"seed {record.seed}: {record.message or f'best epoch {record.best_epoch}'}")
     return pack
