@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import platform
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from flowdepth.base.errors import UserError
-from flowdepth.compute.resume import Sidecar, State
+from flowdepth.base.processes import Process
+from flowdepth.compute.resume import Sidecar, Snapshot
 from flowdepth.data.prepare import prepare
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
@@ -32,17 +35,17 @@ class KilledError(Exception):
 
 
 class Dying(Sidecar):
-    """Saves every state up to the ``steps``-th, and kills the computation at the next one."""
+    """Saves every snapshot up to the ``steps``-th, and kills the computation at the next one."""
 
     def __init__(self, path: Path, steps: int) -> None:
         super().__init__(path, {}, 0.0, lambda line: None)
         self.steps = steps
 
-    def keep(self, state: Callable[[], State]) -> None:
+    def keep(self, snapshot: Callable[[], Snapshot]) -> None:
         self.steps -= 1
         if self.steps < 0:
             raise KilledError
-        super().keep(state)
+        super().keep(snapshot)
 
 
 def refusal(**dataset: object) -> str:
@@ -89,6 +92,15 @@ def closed_form(vae: FlowVAE, images: Tensor) -> Tensor:
     centre = vae.output.bias.detach()
     x = images.expand(vae.replicas, -1, -1)
     return MultivariateNormal(centre, covariance.unsqueeze(1)).log_prob(x)
+
+
+def leave_heartbeat(
+    path: Path, doing: str = "", process: Process | None = None, host: str = ""
+) -> None:
+    """Leave the heartbeat of a process, by default of this one."""
+    process = process or Process.this()
+    facts = {"process": process.number, "start": process.start, "doing": doing}
+    path.write_text(json.dumps({**facts, "host": host or platform.node()}))
 
 
 def leave_provenance(

@@ -1,12 +1,43 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 
 from flowdepth.base.errors import UserError
-from flowdepth.compute.devices import select, used
+from flowdepth.compute import devices
+from flowdepth.compute.devices import claim, select, used, visible
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from flowdepth.compute.devices import claim
+print(claim(sys.argv[2:], Path(sys.argv[1])), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _released(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    held: list = []
+    monkeypatch.setattr(devices, "_held", held)
+    monkeypatch.setattr(devices, "_SECONDS_BETWEEN_TRIES", 0.01)
+    yield
+    for file in held:
+        file.close()
+
+
+def holder(folder: Path, *names: str) -> tuple[subprocess.Popen, int]:
+    job = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, folder, *names], stdout=subprocess.PIPE, text=True
+    )
+    return job, int(job.stdout.readline())
 
 
 def test_missing_gpu_is_a_traceback() -> None:
@@ -17,18 +48,47 @@ def test_missing_gpu_is_a_traceback() -> None:
     assert select("auto", 1) == torch.device("cpu")
 
 
-def test_jobs_share_a_gpu_but_under_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SLURM gives a job its own devices: the first is right, whatever others hold."""
-    chosen, free = [], iter([1, 0])
+@pytest.fixture
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The GPUs set as a process's own on a machine that pretends to have two."""
+    chosen: list[int] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    monkeypatch.setattr("flowdepth.compute.devices.claim", lambda names: next(free))
+    monkeypatch.setattr(devices, "claim", partial(claim, folder=tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    devices._free_gpu.cache_clear()
+    yield chosen
+    devices._free_gpu.cache_clear()
+
+
+@pytest.mark.parametrize("allocation", ["", "7"])
+def test_jobs_take_a_gpu_each_inside_an_allocation_and_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: list[int], allocation: str
+) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    assert select("auto", 1) == torch.device("cuda", 1)
+    if allocation:
+        monkeypatch.setenv("SLURM_JOB_ID", allocation)
+    job, theirs = holder(tmp_path, "0", "1")
+    assert (theirs, select("auto", 1)) == (0, torch.device("cuda", 1))
+    assert chosen == [1]
+    job.kill()
+    job.communicate()
+
+
+def test_a_job_that_slurm_gave_one_gpu_takes_it(
+    monkeypatch: pytest.MonkeyPatch, chosen: list[int]
+) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert select("cuda", 1) == torch.device("cuda", 0)
-    assert chosen == [1, 0]
+    assert chosen == [0]
+
+
+def test_a_process_that_selects_again_keeps_its_gpu(chosen: list[int]) -> None:
+    assert select("cuda", 1) == select("cuda", 1, "tf32") == torch.device("cuda", 0)
+    assert chosen == [0]
 
 
 def test_results_may_differ_between_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,3 +116,44 @@ def test_cuda_rounds_factors_unasked(precision: str) -> None:
 
 def test_job_is_told_of_another_number_of_threads() -> None:
     assert used(select("cpu", 1)) == {"device": "cpu", "threads": 1}
+
+
+def test_two_jobs_get_one_gpu(tmp_path: Path) -> None:
+    job, theirs = holder(tmp_path, "0", "1")
+    assert {theirs, claim(["0", "1"], tmp_path)} == {0, 1}
+    job.kill()
+    job.communicate()
+
+
+def test_gpus_of_two_allocations_are_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for allocation in ("7", "8"):
+        monkeypatch.setenv("SLURM_JOB_ID", allocation)
+        assert claim(["0"], tmp_path, pytest.fail) == 0
+
+
+def test_dead_job_keeps_its_gpu(tmp_path: Path) -> None:
+    job, _ = holder(tmp_path, "0")
+
+    def told(line: str) -> None:
+        assert "waiting for one of 1 GPUs" in line
+        job.kill()
+
+    assert claim(["0"], tmp_path, told) == 0
+    job.communicate()
+
+
+def test_places_are_taken_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-5ab,4")
+    assert visible(2) == ["3", "GPU-5ab"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert visible(2) == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", ["GPU-8932f937-d72c", "MIG-GPU-8932f937/1/0", "MIG-8932f937"])
+def test_a_gpu_may_have_any_name_that_cuda_gives_it(tmp_path: Path, name: str) -> None:
+    job, _ = holder(tmp_path, name)
+    assert claim([name, "MIG-GPU-8932f937/1/1"], tmp_path) == 1
+    job.kill()
+    job.communicate()

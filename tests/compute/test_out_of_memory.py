@@ -14,6 +14,7 @@ from torch import Tensor
 from flowdepth.base.errors import UserError
 from flowdepth.compute import out_of_memory
 from flowdepth.compute.out_of_memory import enough, halved
+from flowdepth.compute.resume import FORGETFUL, Bookmark
 from flowdepth.data.prepare import prepare
 from flowdepth.estimation import gaps, quadrature
 from flowdepth.estimation.gaps import inference_gap
@@ -96,6 +97,43 @@ def test_gaps_or_integral_end_when_memory_is_small(monkeypatch: pytest.MonkeyPat
     limit(monkeypatch, lambda size: size <= 200)
     close(inference_gap(vae, IMAGES, SEEDS, settings), split)
     close(exact_log_likelihood(vae, IMAGES), exact)
+
+
+KEPT = {
+    "importance sampling": (2, lambda bookmark: estimated(rows=120, bookmark=bookmark)),
+    "gaps": (
+        4,
+        lambda bookmark: inference_gap(
+            small_vae(2, SEEDS), IMAGES, SEEDS, Gaps(steps=4, samples=40), bookmark=bookmark
+        ),
+    ),
+    "quadrature": (
+        3,
+        lambda bookmark: exact_log_likelihood(small_vae(2, SEEDS), IMAGES, bookmark=bookmark),
+    ),
+}
+
+
+@pytest.mark.parametrize(("kept", "compute"), KEPT.values(), ids=KEPT)
+def test_work_kept_before_running_out_of_memory_is_neither_read_again_nor_counted_twice(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kept: int,
+    compute: Callable[[Bookmark], object],
+) -> None:
+    whole, bookmark = compute(FORGETFUL), Dying(tmp_path / "a", 1000)
+    bookmark.log, failures = pytest.fail, []
+
+    def holds(size: int) -> bool:
+        if bookmark.steps > 1000 - kept or failures:
+            return True
+        failures.append(size)
+        return False
+
+    limit(monkeypatch, holds)
+    close(compute(bookmark), whole)
+    assert failures
+    assert bookmark.earlier == 0
 
 
 def test_row_that_does_not_fit_is_tried_for_ever_or_a_traceback() -> None:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from flowdepth.base.heartbeat import beside
+from flowdepth.base.processes import Process
 from flowdepth.monitor.jobs import Job, Plan, Row, judge, summary_rows, why
+from helpers import leave_heartbeat
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 SUMMARY = """Building DAG of jobs...
@@ -20,17 +20,9 @@ results/s/K8/seeds0+1/history.csv\t-\ttrain\tx\tmissing\tno update
 """
 
 
-def opening(pid: int, host: str | None = None, minutes: float = 60) -> str:
-    since = datetime.fromtimestamp(NOW - 60 * minutes, UTC).isoformat()
-    return f"process {pid} on {host or platform.node()} since {since}\n"
-
-
-@pytest.fixture
-def dead() -> int:
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
+OPENING = "process 7 on node1 since 2026-01-01T00:00:00+00:00\n"
+WARNING = "/lib/torch/cuda.py:9: UserWarning: the driver is old\n"
+GONE = Process(999_999_999, 0.0)
 
 
 def job(
@@ -38,14 +30,22 @@ def job(
     text: str | None = None,
     missing: bool = True,
     pending: bool = True,
-    silent: float = 0,
+    silent: float = 3000,
     reason: str = "",
 ) -> Job:
+    """Judge a job by its log, written last so many seconds ago, and its heartbeat."""
     log = folder / "train.log"
     if text is not None:
         log.write_text(text)
         os.utime(log, (NOW - silent, NOW - silent))
     return judge(Row("train", 8, "0-4", log, (), missing, pending), reason, NOW)
+
+
+def beating(folder: Path, doing: str = "", silent: float = 0, **heartbeat: object) -> None:
+    """Leave a heartbeat that was written last so many seconds ago, by default of this process."""
+    path = beside(folder / "train.log")
+    leave_heartbeat(path, doing, **heartbeat)
+    os.utime(path, (NOW - silent, NOW - silent))
 
 
 def test_summary_is_misread() -> None:
@@ -83,17 +83,58 @@ def test_states_without_a_log_are_mixed_up(tmp_path: Path) -> None:
     assert job(tmp_path, missing=False).state == "stale"
 
 
-def test_living_process_is_not_seen(tmp_path: Path) -> None:
-    alive = opening(os.getpid())
-    assert job(tmp_path, alive).detail == "starts"
-    running = job(tmp_path, f"{alive}epoch 3\nepoch 4  1:02 left\n", silent=3000)
-    assert (running.state, running.detail) == ("running", "epoch 4  1:02 left")
-    assert job(tmp_path, alive, missing=False).state == "running"
+@pytest.mark.parametrize(
+    ("text", "doing", "detail"),
+    [
+        (None, "", "starts"),
+        (OPENING, "", "starts"),
+        (f"{OPENING}training K = 8\n", "", "training K = 8"),
+        (f"{OPENING}epoch 4  1:02 left\n", "epoch 5  1:01 left", "epoch 5  1:01 left"),
+        (f"{OPENING}epoch 5  1:01 left\n{WARNING}", "epoch 5  1:01 left", "epoch 5  1:01 left"),
+        (f"{WARNING}{OPENING}epoch 4  1:02 left\n", "", "epoch 4  1:02 left"),
+    ],
+)
+def test_a_job_with_a_heartbeat_runs_whatever_its_log_holds(
+    tmp_path: Path, text: str | None, doing: str, detail: str
+) -> None:
+    beating(tmp_path, doing)
+    for missing in (True, False):
+        running = job(tmp_path, text, missing)
+        assert (running.state, running.detail) == ("running", detail)
 
 
-def test_dead_process_runs_for_ever(tmp_path: Path, dead: int) -> None:
-    stopped = job(tmp_path, f"{opening(dead)}epoch 4  1:02 left\n")
-    assert (stopped.state, stopped.detail) == ("stopped", "epoch 4  1:02 left")
+def test_a_silent_job_on_this_host_runs_as_long_as_its_process(tmp_path: Path) -> None:
+    beating(tmp_path, "epoch 4", silent=3000)
+    assert job(tmp_path, f"{OPENING}epoch 4\n").state == "running"
+    this = Process.this()
+    for ended in (GONE, Process(this.number, this.start - 60)):
+        beating(tmp_path, "epoch 4", process=ended)
+        stopped = job(tmp_path, f"{OPENING}epoch 4  1:02 left\n", silent=1)
+        assert (stopped.state, stopped.detail) == ("stopped", "epoch 4  1:02 left")
+
+
+@pytest.mark.parametrize(("silent", "state"), [(0, "running"), (50, "running"), (70, "stopped")])
+def test_a_job_on_another_host_runs_as_long_as_its_heartbeat(
+    tmp_path: Path, silent: float, state: str
+) -> None:
+    """However long its log is silent, and whatever process here has its number."""
+    for process in (GONE, Process.this()):
+        beating(tmp_path, "epoch 4", silent, process=process, host="elsewhere")
+        assert job(tmp_path, f"{OPENING}epoch 4\n").state == state
+
+
+def test_a_job_without_a_heartbeat_has_ended_once_its_log_is_opened(tmp_path: Path) -> None:
+    for text in (OPENING, f"{WARNING}{OPENING}", f"{OPENING}epoch 4\n"):
+        assert job(tmp_path, text, silent=1).state == "stopped"
+
+
+@pytest.mark.parametrize("text", ["", WARNING])
+def test_a_job_without_a_heartbeat_starts_while_its_log_is_young(tmp_path: Path, text: str) -> None:
+    starting = job(tmp_path, text, silent=100)
+    assert (starting.state, starting.detail) == ("running", "starts")
+    assert job(tmp_path, text, silent=200).state == "stopped"
+    failed = job(tmp_path, f"{text}ModuleNotFoundError: No module named 'torch'\n", silent=1)
+    assert failed.state == "failed"
 
 
 @pytest.mark.parametrize(
@@ -105,27 +146,10 @@ def test_dead_process_runs_for_ever(tmp_path: Path, dead: int) -> None:
         "KeyboardInterrupt",
     ],
 )
-def test_failure_goes_without_its_reason(tmp_path: Path, dead: int, cause: str) -> None:
-    text = f"{opening(dead)}epoch 4\nTraceback (most recent call last):\n  File x\n{cause}\n"
+def test_failure_goes_without_its_reason(tmp_path: Path, cause: str) -> None:
+    text = f"{OPENING}epoch 4\nTraceback (most recent call last):\n  File x\n{cause}\n"
     assert job(tmp_path, text) == Job("train", 8, "0-4", tmp_path / "train.log", "failed", cause)
     assert job(tmp_path, text, missing=False).state == "stale"
-
-
-@pytest.mark.parametrize(
-    ("silent", "lines", "state"),
-    [(60, 1, "running"), (200, 1, "running"), (200, 600, "stopped"), (3000, 2, "stopped")],
-)
-def test_process_elsewhere_runs_for_ever_or_not_at_all(
-    tmp_path: Path, silent: float, lines: int, state: str
-) -> None:
-    """Known by its log's age: a line every ten minutes keeps it running longer than every 6 s."""
-    text = opening(os.getpid(), "elsewhere", minutes=20) + "epoch 4\n" * lines
-    assert job(tmp_path, text, silent=silent).state == state
-
-
-def test_log_just_opened_is_a_failure(tmp_path: Path) -> None:
-    assert job(tmp_path, "").state == "running"
-    assert job(tmp_path, "", silent=1000).state == "stopped"
 
 
 PARAMS = "Params have changed since last execution: Union of exclusive params before and now across"

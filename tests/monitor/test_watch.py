@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import io
-import os
-import platform
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from flowdepth.base.heartbeat import beside
 from flowdepth.monitor import watch
 from flowdepth.monitor.jobs import Plan, Row
+from helpers import leave_heartbeat
 
 NOW = 1.8e9
-OPENING = f"process {os.getpid()} on {platform.node()} since 2026-01-01T00:00:00+00:00\n"
-GONE = OPENING.replace(f" {os.getpid()} ", " 999999999 ")
+OPENING = "process 7 on node1 since 2026-01-01T00:00:00+00:00\n"
 EPOCH = (
     "epoch {}  train -23.11  validation {} nats (mean of 5 seeds)  beta 1.00  9,000 images/s  "
     "1:23 left\n"
@@ -25,16 +24,18 @@ def plan(tmp_path: Path) -> Plan:
     """Four depths: one evaluates, one trains, one has failed, one waits."""
     trained = f"{EPOCH.format(1, -25.5)}{EPOCH.format(2, -24.5)}seed 0: best epoch 2\n"
     logs = {
-        ("train", 0): f"{GONE}{trained}",
+        ("train", 0): f"{OPENING}{trained}",
         ("evaluate", 0): f"{OPENING}120 of 359 test images  12 s left\n",
         ("train", 4): f"{OPENING}{EPOCH.format(37, -23.25)}",
-        ("train", 8): f"{GONE}error: no [red] room on the disk\n",
+        ("train", 8): f"{OPENING}error: no [red] room on the disk\n",
     }
     packs = [(stage, depth) for stage in ("train", "evaluate") for depth in (0, 2, 4, 8)]
     rows = [row(tmp_path, stage, depth) for stage, depth in (*packs, ("report", None))]
     for one in rows:
         if text := logs.get((one.rule, one.depth)):
             one.log.write_text(text)
+        if (one.rule, one.depth) in (("evaluate", 0), ("train", 4)):
+            leave_heartbeat(beside(one.log))
     rows[0].outputs[0].touch()
     return Plan(tuple(rows), {}, NOW - 1e9)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flowdepth.stages import command
 from flowdepth.stages.command import INTERRUPTED
 
 STOPPED = """
@@ -16,6 +17,27 @@ from flowdepth.stages.command import run
 
 def stage():
     raise StoppedError("SIGTERM: saved")
+
+run(stage)
+"""
+BEATING = """
+import sys, time
+from pathlib import Path
+from flowdepth.base.errors import StoppedError, UserError
+from flowdepth.base.heartbeat import read
+from flowdepth.stages.command import run
+from flowdepth.stages.pack import tell
+
+def stage():
+    tell("epoch 3  0:09 left")
+    path = Path(sys.argv[1])
+    for _ in range(600):
+        beat = read(path)
+        if beat is None or beat.doing:
+            print(beat.doing if beat else "no heartbeat", flush=True)
+            break
+        time.sleep(0.05)
+    {end}
 
 run(stage)
 """
@@ -28,6 +50,13 @@ def started(**environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)
 
 
+def beating(path: Path, end: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a stage that prints what its heartbeat in ``path`` says."""
+    words = [sys.executable, "-c", BEATING.format(end=end), str(path)]
+    environment = {**os.environ, **environment}
+    return subprocess.run(words, capture_output=True, text=True, env=environment)
+
+
 def job(folder: Path, code: int) -> dict[str, str]:
     """Environment of a SLURM job that requeues itself; ``scontrol`` exits with ``code``."""
     scontrol = folder / "scontrol"
@@ -35,6 +64,41 @@ def job(folder: Path, code: int) -> dict[str, str]:
     scontrol.chmod(0o755)
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     return {"SLURM_JOB_ID": "77", "FLOWDEPTH_REQUEUE": "1", "PATH": path}
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [("return", 0), ("raise UserError", 1), ("raise StoppedError", 75), ("raise OSError", 1)],
+)
+def test_a_stage_has_a_heartbeat_until_it_ends_in_any_way(
+    tmp_path: Path, end: str, code: int
+) -> None:
+    path = tmp_path / "train.heartbeat.json"
+    done = beating(path, end, FLOWDEPTH_HEARTBEAT=str(path))
+    assert done.stdout.splitlines()[1:3] == ["epoch 3  0:09 left"] * 2
+    assert done.returncode == code
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_heartbeat_is_there_before_the_log_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job with an open log and no heartbeat has ended."""
+    path, seen = tmp_path / "train.heartbeat.json", []
+    monkeypatch.setenv("FLOWDEPTH_HEARTBEAT", str(path))
+    monkeypatch.setattr(command, "_open_log", lambda: seen.append(path.exists()))
+    command.run(lambda: None)
+    assert seen == [True]
+    assert not path.exists()
+
+
+def test_a_stage_needs_no_heartbeat_and_no_room_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "train.heartbeat.json"
+    for environment in ({}, {"FLOWDEPTH_HEARTBEAT": str(path)}, {"FLOWDEPTH_HEARTBEAT": ""}):
+        done = beating(path, "return", **environment)
+        assert done.stdout.splitlines()[1:] == ["epoch 3  0:09 left", "no heartbeat"]
+        assert (done.returncode, done.stderr) == (0, "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_stopped_stage_exits_like_a_failed_or_finished_one() -> None:

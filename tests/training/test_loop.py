@@ -13,7 +13,7 @@ from flowdepth.compute.streams import normals
 from flowdepth.model.objective import elbo
 from flowdepth.settings.sections import Annealing, Flow, Objective, Training
 from flowdepth.training import loop
-from flowdepth.training.loop import PackTraining, SeedRecord
+from flowdepth.training.loop import PackTraining
 from helpers import Dying, KilledError, binary_images, small_vae
 
 SEEDS = (3, 5, 8)
@@ -142,6 +142,44 @@ def test_last_short_batch_of_validation_is_dropped(monkeypatch: pytest.MonkeyPat
     assert pack._validate().item() == pytest.approx(expected)
 
 
+def ended(pack: PackTraining, *seeds: int, message: str = "") -> None:
+    for seed in seeds:
+        pack.records[pack.seeds.index(seed)].running = False
+        pack.records[pack.seeds.index(seed)].message = message
+
+
+def test_a_line_tells_the_means_of_the_seeds_that_still_run() -> None:
+    pack = trained(SEEDS)
+    for record, value in zip(pack.records, (-2.0, -3.0, -90.0), strict=True):
+        record.history[-1] |= {"train": value - 1, "validation": value}
+    ended(pack, 8)
+    line = pack._line(beta=0.5, done=4, left=8, elapsed=2.0)
+    assert line == (
+        "epoch 4  train -3.50  validation -2.50 nats (mean of 2 seeds)  "
+        "beta 0.50  96 images/s  0:04 left"
+    )
+
+
+def test_a_line_says_how_seeds_ended_when_none_runs_any_more() -> None:
+    pack = trained(SEEDS)
+    ended(pack, *SEEDS)
+    start = "epoch 4  every seed has ended: "
+    assert pack._line(1.0, 4, 8, 2.0) == f"{start}3 stopped early"
+    ended(pack, 5, message="non-finite loss in epoch 4")
+    assert pack._line(1.0, 4, 8, 2.0) == f"{start}2 stopped early, 1 failed"
+    ended(pack, *SEEDS, message="non-finite loss in epoch 4")
+    assert pack._line(1.0, 4, 8, 2.0) == f"{start}3 failed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.4, "0:00"), (59.4, "0:59"), (59.6, "1:00"), (779.7, "13:00")]
+)
+def test_the_time_left_has_fewer_than_sixty_seconds_beside_its_minutes(
+    seconds: float, told: str
+) -> None:
+    assert trained((3,), epochs=1)._line(1.0, 1, 1, seconds).endswith(f"  {told} left")
+
+
 def test_failed_seed_takes_its_companions_with_it() -> None:
     def run(broken: bool) -> PackTraining:
         pack = PackTraining(
@@ -209,27 +247,6 @@ def test_images_of_an_epoch_are_drawn_twice() -> None:
     )
     pack.run(lambda line: None)
     assert drawn == [1, 2, 3]
-
-
-def row(epoch: int, validation: float, train: float = -1.0) -> dict[str, float]:
-    return {"epoch": epoch, "train": train, "validation": validation}
-
-
-def test_patience_counts_wrongly() -> None:
-    record = SeedRecord(0)
-    better = [record.update(row(e, v), 2) for e, v in enumerate([-3.0, -2.0, -2.5, -2.0], 1)]
-    assert better == [True, True, False, False]
-    assert (record.best_epoch, record.running, record.failed) == (2, False, False)
-
-
-def test_failure_forgets_the_last_finite_values() -> None:
-    record = SeedRecord(0)
-    record.update(row(1, -3.0), None)
-    record.update(row(2, -3.0, train=math.nan), None)
-    assert record.message == (
-        "non-finite loss in epoch 2; last finite: train -1.000, validation -3.000 nats"
-    )
-    assert not record.running
 
 
 @pytest.mark.gpu

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import platform
 import re
 import shutil
@@ -11,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from checkout import Checkout
+from flowdepth.base.heartbeat import beside
+from helpers import leave_heartbeat
 
 QUICK = ("--configfile", "studies/quick.yaml")
 
@@ -46,9 +47,8 @@ def test_running_failed_and_stopped_jobs_are_mixed_up(finished: Checkout, tmp_pa
         shutil.rmtree(results / part)
     for file in ("report.html", "metrics.csv"):
         (results / file).unlink()
-    running = f"process {os.getpid()} on {platform.node()} since 2026-01-01T00:00:00+00:00"
     logs = results / "logs" / "train"
-    (logs / "K0_seeds0+1.log").write_text(f"{running}\nepoch 1  0:09 left\n")
+    leave_heartbeat(beside(logs / "K0_seeds0+1.log"), "epoch 1  0:09 left")
     with (logs / "K2_seeds0+1.log").open("a") as log:
         log.write("error: no room on the disk\n")
     table = status(study)

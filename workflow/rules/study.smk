@@ -50,7 +50,7 @@ GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() 
 CHOSEN = stamps.chosen(study)
 # What a job runs. A stage finds its files by the study's folder.
 STAGE = (
-    "exec &> >(tee {log:q}); export FLOWDEPTH_HEARTBEAT={log:q}; "
+    'exec &> >(tee {log:q}); log={log:q}; export FLOWDEPTH_HEARTBEAT="${{log%.log}}.heartbeat.json"; '
     "python -m flowdepth.stages.{params.stage} --study {params.study:q} --settings {params.settings:q}"
 )
 

@@ -12,7 +12,7 @@ def gpus() -> int:
 
 
 def lives(pid: int) -> bool:
-    """Return whether a process of this number runs here."""
+    """Return whether a process of this number runs here, be it another one than was meant."""
     try:
         os.kill(pid, 0)
     except OSError as error:  # where permission is missing, there is one

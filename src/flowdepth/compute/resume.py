@@ -1,16 +1,15 @@
 """Going on where an interrupted computation stood.
 
 What takes minutes keeps a bookmark: it calls ``keep`` after every finished piece of work, and
-``poll`` within longer ones. A :class:`Sidecar` writes the last state kept to a file beside the
+``poll`` within longer ones. A :class:`Sidecar` writes the last snapshot kept to a file beside the
 outputs, now and then, and when a signal tells the process to stop. As all chance is keyed by seed
-and position, a state needs no generators: what goes on from it ends with the same bytes.
+and position, a snapshot needs no generators: what goes on from it ends with the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import signal
 import time
 from collections import defaultdict
@@ -31,13 +30,11 @@ INTERVAL = 60.0
 """Seconds between two saves."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-# The checksum's place in a file while the checksum is taken.
-_BLANK = b"0" * 64
-_CHECKSUM = re.compile(rb'sha256\W+"([0-9a-f]{64})\\"')
+_DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
-class State:
+class Snapshot:
     """Where a computation stands: tensors in named groups, and facts that JSON can hold."""
 
     tensors: dict[str, dict[str, Tensor]]
@@ -47,14 +44,14 @@ class State:
 class Bookmark:
     """Where a computation stands; this one forgets."""
 
-    def recall(self) -> State | None:
-        """Return the state to go on from, its tensors on the CPU; None at the beginning."""
+    def recall(self) -> Snapshot | None:
+        """Return the snapshot to go on from, its tensors on the CPU; None at the beginning."""
 
-    def keep(self, state: Callable[[], State]) -> None:
-        """Take ``state()`` for where the computation stands, until the next call."""
+    def keep(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Take ``snapshot()`` for where the computation stands, until the next call."""
 
     def poll(self) -> None:
-        """Let the computation be left here, to go on from the state last kept."""
+        """Let the computation be left here, to go on from the snapshot last kept."""
 
 
 FORGETFUL = Bookmark()
@@ -64,8 +61,8 @@ class Sidecar(Bookmark):
     """A bookmark in a file, which is removed when its ``with`` block ends well.
 
     In the block SIGTERM, SIGUSR1 and SIGINT raise :class:`StoppedError` at the next ``keep`` or
-    ``poll``, after saving. The file is safetensors; its header holds the facts, a checksum of the
-    file's own bytes, and a hash of ``identity``.
+    ``poll``, after saving. The file is safetensors, whose header holds the facts and a hash of
+    ``identity``, and then the SHA-256 digest of all before it.
 
     Parameters
     ----------
@@ -89,7 +86,8 @@ class Sidecar(Bookmark):
         self.identity = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self.start = self.saved = time.monotonic()
         self.earlier = 0.0  # seconds spent in earlier attempts
-        self.state: Callable[[], State] | None = None
+        self.own = False  # whether the file is of this attempt
+        self.snapshot: Callable[[], Snapshot] | None = None
         self.signal = ""
 
     def __enter__(self) -> Self:
@@ -106,12 +104,12 @@ class Sidecar(Bookmark):
     def _note(self, number: int, _: FrameType | None) -> None:
         self.signal = signal.Signals(number).name
 
-    def recall(self) -> State | None:
-        """Return the state in the file, if it is whole and of the same identity."""
+    def recall(self) -> Snapshot | None:
+        """Return the snapshot in the file, if it is whole and of the same identity."""
         if not self.path.exists():
             return None
-        content = self.path.read_bytes()
-        if not _is_whole(content):
+        content = _verified(self.path.read_bytes())
+        if content is None:
             self.log(f"{self.path}: damaged, so not used; starting from the beginning")
             return None
         header = _header(content)
@@ -120,53 +118,52 @@ class Sidecar(Bookmark):
             self.path.replace(aside)
             self.log(f"{self.path}: of other settings, data or code; kept as {aside.name}")
             return None
-        self.earlier = header["seconds"]
-        self.log(f"{self.path}: going on after {self.earlier:.0f} s of work")
-        return State(_groups(content), header["facts"])
+        if not self.own:
+            self.earlier = header["seconds"]
+        self.log(f"{self.path}: going on after {header['seconds']:.0f} s of work")
+        return Snapshot(_groups(content), header["facts"])
 
-    def keep(self, state: Callable[[], State]) -> None:
-        """Take ``state()`` for where the computation stands, until the next call."""
-        self.state = state
+    def keep(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Take ``snapshot()`` for where the computation stands, until the next call."""
+        self.snapshot = snapshot
         self.poll()
         if time.monotonic() - self.saved >= self.interval:
-            self._save(state())
+            self._save(snapshot())
 
     def poll(self) -> None:
-        """Save the state last kept and leave, if a signal said so."""
+        """Save the snapshot last kept and leave, if a signal said so."""
         if not self.signal:
             return
-        if self.state is None:
+        if self.snapshot is None:
             raise StoppedError(f"{self.signal}: nothing new to save; run again to go on")
-        self._save(self.state())
+        self._save(self.snapshot())
         raise StoppedError(f"{self.signal}: saved to {self.path}; run again to go on")
 
-    def _save(self, state: State) -> None:
+    def _save(self, snapshot: Snapshot) -> None:
         self.saved = time.monotonic()
         header = {
             "identity": self.identity,
             "seconds": self.earlier + self.saved - self.start,
-            "facts": state.facts,
+            "facts": snapshot.facts,
         }
-        write_bytes(self.path, _content(state, header))
+        content = _content(snapshot, header)
+        write_bytes(self.path, content + hashlib.sha256(content).digest())
+        self.own = True
 
 
-def _content(state: State, header: dict[str, Any]) -> bytes:
+def _content(snapshot: Snapshot, header: dict[str, Any]) -> bytes:
     tensors = {
         f"{group}/{name}": value.detach().cpu().contiguous()
-        for group, values in state.tensors.items()
+        for group, values in snapshot.tensors.items()
         for name, value in values.items()
     }
-    header = {"sha256": _BLANK.decode(), **header}
-    content = safetensors.torch.save(tensors, {"sidecar": json.dumps(header)})
-    return content.replace(_BLANK, hashlib.sha256(content).hexdigest().encode(), 1)
+    return safetensors.torch.save(tensors, {"sidecar": json.dumps(header)})
 
 
-def _is_whole(content: bytes) -> bool:
-    found = _CHECKSUM.search(content)
-    if found is None:
-        return False
-    blanked = content.replace(found[1], _BLANK, 1)
-    return hashlib.sha256(blanked).hexdigest().encode() == found[1]
+def _verified(sealed: bytes) -> bytes | None:
+    """Return what stands before the digest at the end; None where it has another digest."""
+    content, digest = sealed[:-_DIGEST], sealed[-_DIGEST:]
+    return content if content and hashlib.sha256(content).digest() == digest else None
 
 
 def _header(content: bytes) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from flowdepth.compute.out_of_memory import halved
 from flowdepth.compute.resume import (
     FORGETFUL,
     Bookmark,
-    State,
+    Snapshot,
     optimizer_tensors,
     restore_optimizer,
 )
@@ -136,7 +136,7 @@ def optimise(
         bound = _bound(model, x, ascent.q, eps)
         ascent.step(bound)
         log(ascent.steps, float(bound.detach().mean()))
-        bookmark.keep(ascent.state)
+        bookmark.keep(ascent.snapshot)
     return ascent.halfway, _own_parameters(ascent.q)
 
 
@@ -160,25 +160,25 @@ class _Ascent:
         if self.steps == self.settings.steps // 2:
             self.halfway = _own_parameters(self.q)
 
-    def state(self) -> State:
+    def snapshot(self) -> Snapshot:
         """Return what `resume` goes on from."""
         tensors = {
             "q": _leaves(self.q),
             "halfway": _leaves(self.halfway),
             "adam": optimizer_tensors(self.adam),
         }
-        return State(tensors, {"steps": self.steps})
+        return Snapshot(tensors, {"steps": self.steps})
 
     @torch.no_grad()
-    def resume(self, state: State | None) -> None:
-        """Go on from ``state``, where there is one."""
-        if state is None:
+    def resume(self, snapshot: Snapshot | None) -> None:
+        """Go on from ``snapshot``, where there is one."""
+        if snapshot is None:
             return
         for name, q in (("q", self.q), ("halfway", self.halfway)):
             for leaf, value in _leaves(q).items():
-                value.copy_(state.tensors[name][leaf])
-        restore_optimizer(self.adam, state.tensors["adam"])
-        self.steps = state.facts["steps"]
+                value.copy_(snapshot.tensors[name][leaf])
+        restore_optimizer(self.adam, snapshot.tensors["adam"])
+        self.steps = snapshot.facts["steps"]
 
 
 def _leaves(q: Posterior) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from flowdepth.compute.out_of_memory import halved
-from flowdepth.compute.resume import FORGETFUL, Bookmark, State
+from flowdepth.compute.resume import FORGETFUL, Bookmark, Snapshot
 from flowdepth.compute.streams import image_normals
 from flowdepth.estimation.pareto import nested_sizes, pareto_k
 from flowdepth.model.objective import log_weight
@@ -101,9 +101,9 @@ class _Results:
 
     def __init__(self, images: Tensor, bookmark: Bookmark, log: Callable[[int], None]) -> None:
         self.images, self.bookmark, self.log = len(images), bookmark, log
-        state = bookmark.recall() or State({"whole": {}}, {"done": 0, "rows": None})
-        self.whole = {name: t.to(images.device) for name, t in state.tensors["whole"].items()}
-        self.done, self.rows = state.facts["done"], state.facts["rows"]
+        snapshot = bookmark.recall() or Snapshot({"whole": {}}, {"done": 0, "rows": None})
+        self.whole = {name: t.to(images.device) for name, t in snapshot.tensors["whole"].items()}
+        self.done, self.rows = snapshot.facts["done"], snapshot.facts["rows"]
 
     def add(self, part: Estimate, rows: int) -> None:
         """Store the estimates of the next images, made with so many ``rows`` at once."""
@@ -116,10 +116,10 @@ class _Results:
             self.whole[field.name][:, self.done : end] = value
         self.done, self.rows = end, rows
         self.log(end)
-        self.bookmark.keep(self._state)
+        self.bookmark.keep(self._snapshot)
 
-    def _state(self) -> State:
-        return State({"whole": self.whole}, {"done": self.done, "rows": self.rows})
+    def _snapshot(self) -> Snapshot:
+        return Snapshot({"whole": self.whole}, {"done": self.done, "rows": self.rows})
 
 
 def _estimate_rest(

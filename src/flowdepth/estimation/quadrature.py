@@ -25,7 +25,7 @@ from torch.nn.functional import max_pool2d
 
 from flowdepth.base.errors import UserError
 from flowdepth.compute.out_of_memory import halved
-from flowdepth.compute.resume import FORGETFUL, Bookmark, State
+from flowdepth.compute.resume import FORGETFUL, Bookmark, Snapshot
 from flowdepth.model.vae import FlowVAE, log_standard_normal
 
 # Half-width of the sweep: N(0, I) leaves e^-147 outside, less than 1e-7 of p(x) = e^-130.
@@ -86,11 +86,12 @@ def exact_log_likelihood(
         )
     x = images.double().expand(model.replicas, -1, -1)
     exact = copy.deepcopy(model).double()
+    sums = _Sums(x, bookmark)
 
     def integrate(chunk: int) -> Exact:
         joint = _Joint(exact, x, chunk, bookmark)
         points, outside = _sweep(joint)
-        return _refine(joint, points, outside, tolerance, most_points)
+        return _refine(_Rules(joint, points, sums), outside, tolerance, most_points)
 
     return halved(_CHUNK[x.device.type], integrate)
 
@@ -167,14 +168,11 @@ def _widened(matters: Tensor, side: int) -> Tensor:
     return max_pool2d(square, kernel, stride=1, padding=reach).flatten() > 0
 
 
-def _refine(
-    joint: _Joint, points: Tensor, outside: Tensor, tolerance: float, most_points: int
-) -> Exact:
-    latent = points.shape[-1]
-    rules = _Rules(joint, points)
+def _refine(rules: _Rules, outside: Tensor, tolerance: float, most_points: int) -> Exact:
+    latent = rules.points.shape[-1]
     log_p = rules.log_p((0,) * latent, 1)
     apart = torch.full_like(log_p, math.inf).unsqueeze(0)
-    for level in range(1, _finest_level(points, most_points) + 1):
+    for level in range(1, _finest_level(rules.points, most_points) + 1):
         before = apart
         parities = itertools.islice(itertools.product((0, 1), repeat=latent), 1, None)
         every = torch.stack([log_p, *(rules.log_p(parity, level) for parity in parities)])
@@ -200,15 +198,33 @@ def _finest_level(points: Tensor, most_points: int) -> int:
     return max(2, int(math.log2(most_points / max(1, len(points))) / points.shape[-1]))
 
 
-class _Rules:
-    """Rules of several spacings over the lattice around ``points``; a bookmark keeps their sums."""
+class _Sums:
+    """By rule, the log of the sum of p(x, z) over its first offsets; a bookmark keeps them."""
 
-    def __init__(self, joint: _Joint, points: Tensor) -> None:
-        self.joint, self.points = joint, points
-        state = joint.bookmark.recall() or State({"sums": {}}, {})
-        # By rule: log of the sum of p(x, z) over some offsets [R, N], and how many these are.
-        self.sums = {name: value.to(joint.x) for name, value in state.tensors["sums"].items()}
-        self.offsets: dict[str, int] = state.facts
+    def __init__(self, x: Tensor, bookmark: Bookmark) -> None:
+        self.bookmark, self.nothing = bookmark, torch.full_like(x[..., 0], -math.inf)
+        snapshot = bookmark.recall() or Snapshot({"sums": {}}, {})
+        self.by_rule = {name: value.to(x) for name, value in snapshot.tensors["sums"].items()}
+        self.offsets: dict[str, int] = snapshot.facts
+
+    def total(self, rule: str) -> Tensor:
+        """Return the log of the sum so far [R, N]."""
+        return self.by_rule.get(rule, self.nothing)
+
+    def add(self, rule: str, log_sum: Tensor) -> None:
+        """Add the sum over one offset more."""
+        self.by_rule[rule] = torch.logaddexp(self.total(rule), log_sum)
+        self.offsets[rule] = self.offsets.get(rule, 0) + 1
+        self.bookmark.keep(lambda: Snapshot({"sums": self.by_rule}, self.offsets))
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """Rules of several spacings over the lattice around ``points``."""
+
+    joint: _Joint
+    points: Tensor
+    sums: _Sums
 
     def log_p(self, parity: tuple[int, ...], level: int) -> Tensor:
         """Return log p(x) [R, N] by those offsets from the points that are ``parity`` modulo 2.
@@ -216,17 +232,9 @@ class _Rules:
         Offsets count in steps of ``_SWEEP_SPACING / 2^level``; the rule's spacing is two steps.
         """
         step = _SWEEP_SPACING / 2**level
-        name = f"{level} {parity}"
-        total = self.sums.get(name, torch.full_like(self.joint.x[..., 0], -math.inf))
-        done = self.offsets.get(name, 0)
+        rule = f"{level} {parity}"
         offsets = itertools.product(*(range(first, 2**level, 2) for first in parity))
-        for offset in itertools.islice(offsets, done, None):
+        for offset in itertools.islice(offsets, self.sums.offsets.get(rule, 0), None):
             shifted = self.points + step * self.points.new_tensor(offset)
-            total = torch.logaddexp(total, self.joint.log_sum(shifted))
-            done += 1
-            self.sums[name], self.offsets[name] = total, done
-            self.joint.bookmark.keep(self._state)
-        return total + len(parity) * math.log(2 * step)
-
-    def _state(self) -> State:
-        return State({"sums": self.sums}, self.offsets)
+            self.sums.add(rule, self.joint.log_sum(shifted))
+        return self.sums.total(rule) + len(parity) * math.log(2 * step)

@@ -1,37 +1,34 @@
 """Where the jobs of a study stand: Snakemake's own judgement, and what running ones last said.
 
 What is done, missing or stale is asked of Snakemake, which decides on it when it runs the study.
-Whether a job without results runs, failed or was stopped is read from its log: the first line
-names its process, the last one how far it is or what went wrong.
+Whether a job without results runs is seen from its heartbeat, a file beside its log; the log's last
+line says what went wrong with one that does not.
 """
 
 from __future__ import annotations
 
-import platform
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
+from flowdepth.base import heartbeat
 from flowdepth.base.errors import UserError
-from flowdepth.base.machine import lives
 
 State = Literal["done", "running", "failed", "stopped", "waiting", "stale"]
 STATES: tuple[State, ...] = get_args(State)
 # In the order of the data; other rules come last.
 STAGES = ("prepare", "train", "evaluate", "exact", "gaps")
 STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report", "paper")
-# A process of another machine counts as gone when its log is silent for so many of its intervals
-# between lines, and for so many seconds at least.
-_SILENT_INTERVALS, _SILENT_SECONDS = 5, 120
+# From the start of a job's log to its heartbeat at most: it imports torch.
+_SECONDS_TO_START = 120
 
 _PACK = re.compile(r"/K(\d+)/seeds([^/]+)/")
-_OPENING = re.compile(r"process (\d+) on (\S+) since (\S+)")
+_OPENING = re.compile(r"process \d+ on \S+ since \S+")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
 _REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> >\(tee (.*?)\); ", re.MULTILINE)
 # Parameters of rules that are stamps: names of modules or arrays, each with a hash.
@@ -58,7 +55,7 @@ class Job:
     log
         Where the job writes or will write.
     state, detail
-        How it stands, and the last line of a running job, why one failed or is stale.
+        How it stands, and what a running job does, why one failed or is stale.
     """
 
     rule: str
@@ -101,7 +98,8 @@ class Plan:
     def jobs(self) -> list[Job]:
         """Return how the jobs stand now, from the files alone: Snakemake is not asked again."""
         rows = (row if not row.pending else look(row, self.asked) for row in self.rows)
-        return [judge(row, self.reasons.get(row.log, ""), time.time()) for row in rows]
+        now = heartbeat.clock(self.rows[0].log.parent) if self.rows else 0.0
+        return [judge(row, self.reasons.get(row.log, ""), now) for row in rows]
 
 
 def read_plan(options: Sequence[str]) -> Plan:
@@ -172,7 +170,10 @@ def _log(output: str, rule: str) -> Path:
 
 
 def judge(row: Row, reason: str, now: float) -> Job:
-    """Return how a job stands at the time ``now``, with Snakemake's reason to run it, if any."""
+    """Return how a job stands at the time ``now``, with Snakemake's reason to run it, if any.
+
+    ``now`` is the time by the clock of the logs' file system, in seconds since the epoch.
+    """
     state, detail = _state(row, reason, now)
     return Job(row.rule, row.depth, row.pack, row.log, state, detail)
 
@@ -181,14 +182,18 @@ def _state(row: Row, reason: str, now: float) -> tuple[State, str]:
     if not row.pending:
         return "done", ""
     lines = _lines(row.log)
-    if lines is not None and _runs(row.log, lines, now):
-        return "running", lines[-1] if lines[1:] else "starts"
+    beat = heartbeat.read(heartbeat.beside(row.log))
+    if beat is not None and beat.lives(now):
+        said = [line for line in lines or () if not _OPENING.fullmatch(line)]
+        return "running", beat.doing or (said or ["starts"])[-1]
+    if lines is not None and _starts(row.log, lines, now):
+        return "running", "starts"
     if not row.missing:
         return "stale", why(reason)
     if lines is None:
         return "waiting", ""
-    causes = [line for line in lines[-1:] if _CAUSE.match(line)]
-    return ("failed", causes[0]) if causes else ("stopped", lines[-1] if lines else "")
+    last = lines[-1] if lines else ""
+    return "failed" if _CAUSE.match(last) else "stopped", last
 
 
 def _lines(log: Path) -> list[str] | None:
@@ -200,17 +205,10 @@ def _lines(log: Path) -> list[str] | None:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _runs(log: Path, lines: list[str], now: float) -> bool:
-    """Say whether the process that opened the log still lives."""
-    opening = _OPENING.fullmatch(lines[0]) if lines else None
-    written = log.stat().st_mtime
-    if opening is None:
-        return not lines and now - written < _SILENT_SECONDS
-    pid, host, since = opening.groups()
-    if host == platform.node():
-        return lives(int(pid))
-    interval = (written - datetime.fromisoformat(since).timestamp()) / len(lines)
-    return now - written < max(_SILENT_SECONDS, _SILENT_INTERVALS * interval)
+def _starts(log: Path, lines: list[str], now: float) -> bool:
+    """Say whether a job without a heartbeat has yet to come to it, whatever its imports print."""
+    young = now - log.stat().st_mtime < _SECONDS_TO_START
+    return young and not any(_OPENING.fullmatch(x) or _CAUSE.match(x) for x in lines)
 
 
 def why(reason: str) -> str:

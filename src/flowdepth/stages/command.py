@@ -5,6 +5,8 @@ SIGTERM, SIGUSR1 or SIGINT told to stop saves what it has computed and exits wit
 ``EX_TEMPFAIL`` of ``sysexits.h``: run again, it goes on from there. Where the environment sets
 ``FLOWDEPTH_REQUEUE`` and the stage runs in a SLURM job, it has SLURM requeue that job instead, and
 waits for its end: a job that exits by itself would count as failed.
+
+Where the environment's ``FLOWDEPTH_HEARTBEAT`` names a file, the stage keeps its heartbeat there.
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from flowdepth.base import heartbeat
 from flowdepth.base.errors import StoppedError, UserError
 from flowdepth.settings.messages import describe
 from flowdepth.settings.sections import Dataset
@@ -36,9 +40,16 @@ _SECONDS_TO_THE_END = 600
 
 
 def run(stage: Callable[[], None]) -> None:
-    """Run a stage with a log of its own, `guarded`."""
-    _open_log()
-    guarded(stage)
+    """Run a stage with a log and a heartbeat of its own, `guarded`."""
+    guarded(partial(_alive, stage))
+
+
+def _alive(stage: Callable[[], None]) -> None:
+    path = os.environ.get(heartbeat.VARIABLE)
+    with heartbeat.Heartbeat(Path(path)) if path else nullcontext():
+        # After the first beat: a job with an open log and no heartbeat has ended.
+        _open_log()
+        stage()
 
 
 def guarded(stage: Callable[[], None]) -> None:
@@ -52,7 +63,7 @@ def guarded(stage: Callable[[], None]) -> None:
 
 
 def _open_log() -> None:
-    """Print the line by which `flowdepth.monitor.jobs` knows whether the job still runs."""
+    """Print which process the log is of."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     with suppress(OSError):
         print(f"process {os.getpid()} on {platform.node()} since {since}", flush=True)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from flowdepth.base import heartbeat
 from flowdepth.compute.devices import select, used
 from flowdepth.compute.resume import INTERVAL, Sidecar
 from flowdepth.data import inputs, prepared
@@ -136,6 +137,12 @@ def sidecar(recorder: Recorder, command: PackCommand, device: torch.device) -> S
     return Sidecar(path, identity, command.save_every, partial(print, flush=True))
 
 
+def tell(line: str) -> None:
+    """Print a line, and have the heartbeat say it."""
+    print(line, flush=True)
+    heartbeat.says(line)
+
+
 class Progress:
     """Prints how many of ``total`` are done, and the time left at the pace since the first call."""
 
@@ -152,4 +159,4 @@ class Progress:
         if done == self.total or now - self.last > _SECONDS_BETWEEN_LINES:
             self.last = now
             left = (now - self.start) * (self.total - done) / max(1, done - self.first)
-            print(f"{done} of {self.total} {self.unit}  {note}{left:.0f} s left", flush=True)
+            tell(f"{done} of {self.total} {self.unit}  {note}{left:.0f} s left")

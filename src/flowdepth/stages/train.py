@@ -11,10 +11,10 @@ from flowdepth.compute.devices import select, used
 from flowdepth.data import prepared
 from flowdepth.model import checkpoint
 from flowdepth.stages.command import run
-from flowdepth.stages.pack import PackCommand, pack_command, sidecar
+from flowdepth.stages.pack import PackCommand, pack_command, sidecar, tell
 from flowdepth.study import layout
-from flowdepth.training.loop import SeedRecord
 from flowdepth.training.pack import train
+from flowdepth.training.record import SeedRecord
 
 
 def main() -> None:
@@ -30,7 +30,9 @@ def train_pack(command: PackCommand) -> None:
     images = prepared.load(command.images).to(device)
     outputs = layout.outputs("train", command.folder)
     with sidecar(recorder, command, device) as bookmark:
-        pack = train(settings, command.depth, command.seeds, images, device, bookmark=bookmark)
+        pack = train(
+            settings, command.depth, command.seeds, images, device, bookmark=bookmark, log=tell
+        )
         outcomes = [_outcome(record) for record in pack.records]
         header = checkpoint.Header(settings, command.depth, images.pixels, outcomes)
         checkpoint.save(outputs["model"], pack.model, header)

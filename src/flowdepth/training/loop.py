@@ -6,7 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from flowdepth.compute.cuda_graph import CapturedStep
 from flowdepth.compute.resume import (
     FORGETFUL,
     Bookmark,
-    State,
+    Snapshot,
     optimizer_tensors,
     restore_optimizer,
 )
@@ -23,52 +23,12 @@ from flowdepth.compute.streams import generator, normals
 from flowdepth.model.objective import elbo, objective, temperature
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Objective, Training
+from flowdepth.training.record import SeedRecord
 
 # Images validated at once, to bound memory.
 _VALIDATION_CHUNK = 1000
 
 EpochImages = Callable[[int], Tensor]
-
-
-@dataclass
-class SeedRecord:
-    """What became of one seed: its history by epoch and its best epoch."""
-
-    seed: int
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_elbo: float = -math.inf
-    message: str = ""
-    running: bool = True
-
-    @property
-    def failed(self) -> bool:
-        """Whether the loss of this seed ceased to be finite."""
-        return bool(self.message)
-
-    def update(self, row: dict[str, float], patience: int | None) -> bool:
-        """Take an epoch's numbers; return whether it is the best so far.
-
-        A non-finite objective ends this seed and leaves its companions alone.
-        """
-        epoch = int(row["epoch"])
-        if not (math.isfinite(row["train"]) and math.isfinite(row["validation"])):
-            self.running = False
-            self.message = f"non-finite loss in epoch {epoch}{self._last_finite()}"
-            return False
-        self.history.append(row)
-        better = row["validation"] > self.best_elbo
-        if better:
-            self.best_epoch, self.best_elbo = epoch, row["validation"]
-        elif patience is not None and epoch - self.best_epoch >= patience:
-            self.running = False
-        return better
-
-    def _last_finite(self) -> str:
-        if not self.history:
-            return ""
-        last = self.history[-1]
-        return f"; last finite: train {last['train']:.3f}, validation {last['validation']:.3f} nats"
 
 
 class PackTraining:
@@ -86,7 +46,7 @@ class PackTraining:
     validation
         Validation images [N, P] in the model's dtype.
     bookmark
-        Keeps the state after every update.
+        Keeps a snapshot after every update.
     """
 
     def __init__(
@@ -146,11 +106,11 @@ class PackTraining:
             beta = temperature(self.goal.annealing, self.updates, per_epoch)
             self.sums += self.step(x, eps, self.sums.new_full((), beta))
             self.updates += 1
-            self.bookmark.keep(self._state)
+            self.bookmark.keep(self._snapshot)
         seen = min((self.updates - before) * self.training.batch_size, images.shape[-2])
         return temperature(self.goal.annealing, self.updates - 1, per_epoch), self.sums / seen
 
-    def _state(self) -> State:
+    def _snapshot(self) -> Snapshot:
         tensors = {
             "model": self.model.state_dict(),
             "best": self.best,
@@ -158,20 +118,20 @@ class PackTraining:
             "epoch": {"sums": self.sums},
         }
         records = [asdict(record) for record in self.records]
-        return State(tensors, {"epoch": self.epoch, "updates": self.updates, "records": records})
+        return Snapshot(tensors, {"epoch": self.epoch, "updates": self.updates, "records": records})
 
     def _resume(self) -> None:
         """Go on from what the bookmark recalls; the model's parameters stay where they are."""
-        state = self.bookmark.recall()
-        if state is None:
+        snapshot = self.bookmark.recall()
+        if snapshot is None:
             return
-        self.model.load_state_dict(state.tensors["model"])
-        for name, value in state.tensors["best"].items():
+        self.model.load_state_dict(snapshot.tensors["model"])
+        for name, value in snapshot.tensors["best"].items():
             self.best[name].copy_(value)
-        restore_optimizer(self.optimizer, state.tensors["optimizer"])
-        self.sums.copy_(state.tensors["epoch"]["sums"])
-        self.epoch, self.updates = state.facts["epoch"], state.facts["updates"]
-        self.records = [SeedRecord(**record) for record in state.facts["records"]]
+        restore_optimizer(self.optimizer, snapshot.tensors["optimizer"])
+        self.sums.copy_(snapshot.tensors["epoch"]["sums"])
+        self.epoch, self.updates = snapshot.facts["epoch"], snapshot.facts["updates"]
+        self.records = [SeedRecord(**record) for record in snapshot.facts["records"]]
 
     def _update(self, x: Tensor, eps: Tensor, beta: Tensor) -> Tensor:
         """Make one update; return each seed's objective summed over the batch [R]."""
@@ -228,16 +188,30 @@ class PackTraining:
 
     def _line(self, beta: float, done: int, left: int, elapsed: float) -> str:
         """Return where training stands, ``done`` updates and ``elapsed`` seconds from its start."""
-        last = [r.history[-1] for r in self.records if r.history and r.running]
-        mean = {k: sum(h[k] for h in last) / max(len(last), 1) for k in ("train", "validation")}
+        last = [record.history[-1] for record in self.records if record.running]
+        if not last:
+            return f"epoch {self.epoch}  {_ended(self.records)}"
+        mean = {k: sum(h[k] for h in last) / len(last) for k in ("train", "validation")}
         each = elapsed / max(done, 1)
         rate = self.training.batch_size * len(self.records) / each
         return (
             f"epoch {self.epoch}  train {mean['train']:.2f}  "
             f"validation {mean['validation']:.2f} nats (mean of {len(last)} seeds)  "
-            f"beta {beta:.2f}  {rate:,.0f} images/s  "
-            f"{left * each // 60:.0f}:{left * each % 60:02.0f} left"
+            f"beta {beta:.2f}  {rate:,.0f} images/s  {_clock(left * each)} left"
         )
+
+
+def _ended(records: list[SeedRecord]) -> str:
+    failed = sum(record.failed for record in records)
+    counts = {"stopped early": len(records) - failed, "failed": failed}
+    parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f"every seed has ended: {parts}"
+
+
+def _clock(seconds: float) -> str:
+    """Return minutes and whole seconds, ``m:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
 
 
 def _optimizer(model: FlowVAE, training: Training, capturable: bool) -> torch.optim.Optimizer:

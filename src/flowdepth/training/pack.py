@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from flowdepth.compute.out_of_memory import enough
@@ -21,6 +23,7 @@ def train(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     bookmark: Bookmark = FORGETFUL,
+    log: Callable[[str], None] = print,
 ) -> PackTraining:
     """Return the finished training of ``seeds`` at ``depth``."""
     model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
@@ -36,7 +39,7 @@ def train(
     )
     advice = f"set seeds_per_job to {len(seeds) // 2} or less, " if len(seeds) > 1 else ""
     with enough(f"training {len(seeds)} seed{'s' * (len(seeds) > 1)} at K = {depth}", advice):
-        pack.run(lambda line: print(line, flush=True))
+        pack.run(log)
     for record in pack.records:
         print(f"seed {record.seed}: {record.message or f'best epoch {record.best_epoch}'}")
     return pack
