@@ -7,7 +7,7 @@ from pathlib import Path
 from flowdepth.analysis.results import StudyResults
 from flowdepth.analysis.summary import study_tables
 from flowdepth.report import registry
-from flowdepth.report.drawing import write_tables
+from flowdepth.report.setting import write_tables
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
 from helpers import leave_provenance

@@ -77,6 +77,22 @@ def test_stopped_fit_starts_from_the_beginning(images: Path, tmp_path: Path) -> 
         again.terminate()
 
 
+def test_the_test_images_are_those_of_the_models_own_split(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, table = tmp_path / "fitted", tmp_path / "table.csv"
+    words = ["fit", str(images), "--depth", "1", "--output", str(folder), *SMALL]
+    cli.main([*words, "--set", "dataset.seed=7", "--set", "dataset.test=0.3"])
+    split = prepared.load(folder / "data" / "images.safetensors").test
+    evaluate = ["evaluate", str(folder / "model.safetensors"), str(images), "--samples", "9"]
+    cli.main([*evaluate, "--output", str(table)])
+    found = flowdepth.load(folder / "model.safetensors").log_likelihood(split, samples=9)
+    np.testing.assert_allclose(pd.read_csv(table)["log_p"], found.log_p.numpy(), rtol=1e-15)
+    (folder / "data" / "prepare.provenance.json").unlink()
+    cli.main(evaluate)
+    assert "some of them may be among these" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("given", ["npz", "safetensors"])
 def test_evaluation_differs_from_the_interface(
     fitted: Path, images: Path, given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

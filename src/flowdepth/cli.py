@@ -20,16 +20,16 @@ from flowdepth.api import LogLikelihood, TrainedModel, load
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_bytes, write_frame
 from flowdepth.data import inputs, prepared
+from flowdepth.data.prepare import prepare
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.settings.sections import Dataset, PackSettings, TrainSettings
 from flowdepth.settings.study import Study, read_study
-from flowdepth.stages import prepare
 from flowdepth.stages.command import guarded
 from flowdepth.stages.describe import describe_images
 from flowdepth.stages.pack import PackCommand
 from flowdepth.stages.prepare import prepare_images
 from flowdepth.stages.train import train_pack
-from flowdepth.study import layout
+from flowdepth.study import layout, provenance
 from flowdepth.study.check import check
 
 SECTIONS = ("dataset", *TrainSettings.model_fields)
@@ -135,7 +135,7 @@ def evaluate(args: argparse.Namespace) -> None:
     """Print the estimate of the test images, and write it by image where asked for."""
     _refuse_existing(args.output)
     model = load(args.model, args.seed)
-    x = _test_images(args.images, model)
+    x = _test_images(args.images, model, args.model)
     print(f"K = {model.header.depth}, seed {model.seed}: {len(x)} test images")
     found = model.log_likelihood(x, args.samples)
     _print(found)
@@ -144,14 +144,29 @@ def evaluate(args: argparse.Namespace) -> None:
         write_frame(pd.DataFrame(columns).rename_axis("image").reset_index(), args.output)
 
 
-def _test_images(path: Path, model: TrainedModel) -> Tensor:
+def _test_images(path: Path, model: TrainedModel, trained: Path) -> Tensor:
     if path.suffix == ".safetensors":
         images = prepared.load(path)
     else:
-        grey = model.header.settings.model.likelihood == "normal"
-        binarisation = "none" if grey else "static"
-        images = prepare(Dataset(name="npz", root=str(path), binarisation=binarisation))
+        images = prepare(_dataset(path, model, trained))
     return inputs.observed(images, "test", torch.float32)
+
+
+def _dataset(path: Path, model: TrainedModel, trained: Path) -> Dataset:
+    """Return the settings by which images were split when ``trained`` was, where that is known."""
+    for folder in (trained.parent, *trained.absolute().parents[2:3]):
+        record = layout.provenance("prepare", folder)
+        if record.exists():
+            dataset = Dataset(**provenance.read(record)["settings"])
+            if dataset.name == "npz":
+                return dataset.model_copy(update={"root": str(path)})
+    grey = model.header.settings.model.likelihood == "normal"
+    dataset = Dataset(name="npz", root=str(path), binarisation="none" if grey else "static")
+    print(
+        f"no provenance of own images beside {trained}: test images are those of dataset.seed "
+        f"{dataset.seed}; if it was trained on images of {path}, some of them may be among these"
+    )
+    return dataset
 
 
 def _print(found: LogLikelihood) -> None:

@@ -15,6 +15,7 @@ END = ("summarise", "figures", "tables", "report", "paper")
 CELL = re.compile(r"(train|evaluate) K = (\d+), seeds (\S+)")
 MESSAGES = {
     "prepare digits": "prepare",
+    "describe digits": "describe",
     "summarise all depths and seeds": "summarise",
     "draw the figures": "figures",
     "set the tables": "tables",
@@ -42,14 +43,14 @@ def planned(jobs: set[str]) -> set[str]:
     return {MESSAGES.get(job) or CELL.sub(r"\1 K\2/\3", job) for job in jobs}
 
 
-def test_table_is_not_read() -> None:
+def test_the_table_is_read() -> None:
     assert len(TABLE) > 20
     assert promised("nothing") == set()
     assert promised("train K0/0+1 K2/0+1, end") == {"train K0/0+1", "train K2/0+1", *END}
 
 
 @pytest.mark.parametrize(("command", "jobs"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE])
-def test_edit_runs_other_jobs_than_the_table_says(
+def test_an_edit_makes_the_jobs_of_the_table_run_again(
     finished: Checkout, tmp_path: Path, command: str, jobs: str
 ) -> None:
     study, words = finished, shlex.split(command)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -29,6 +31,8 @@ from flowdepth.analysis.readers import (
 from flowdepth.settings.sections import Published
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
+
+T = TypeVar("T")
 
 
 class StudyResults:
@@ -102,3 +106,9 @@ class StudyResults:
     def samples(self) -> int:
         """Importance samples per test image."""
         return self.study.evaluate.samples
+
+
+def called(function: Callable[..., T], results: StudyResults) -> T:
+    """Return ``function`` of those attributes of the results that its parameters name."""
+    wanted = inspect.signature(function).parameters
+    return function(**{name: getattr(results, name) for name in wanted})

@@ -1,16 +1,14 @@
-"""What was estimated of a pack as tables: a row per seed, or per seed and test image."""
+"""What importance sampling says of a pack as tables: by seed, by image, by number of samples."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from torch import Tensor
 
 from flowdepth.data.prepared import Images
-from flowdepth.estimation.gaps import InferenceGap
 from flowdepth.estimation.importance import Estimate
 from flowdepth.estimation.pareto import nested_sizes
-from flowdepth.estimation.quadrature import Exact
+from flowdepth.estimation.rows import by_image
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.model.checkpoint import Header
 from flowdepth.model.observation import bits_per_dim
@@ -55,7 +53,7 @@ def _outcomes(result: Estimate, header: Header) -> pd.DataFrame:
 def per_image(result: Estimate, seeds: tuple[int, ...]) -> pd.DataFrame:
     """Return a row per seed and test image."""
     names = ("log_p", "mcse", "ess", "k_hat")
-    return _by_image(seeds, {name: getattr(result, name) for name in names})
+    return by_image(seeds, {name: getattr(result, name) for name in names})
 
 
 def convergence(result: Estimate, header: Header, samples: int) -> pd.DataFrame:
@@ -82,48 +80,3 @@ def _error_of_mean(errors: Tensor) -> Tensor:
 def _share_above(k_hat: Tensor) -> Tensor:
     """Return the share of a seed's images [R, N] above the limit, of those that have a k_hat."""
     return (k_hat > K_HAT_LIMIT).sum(1) / (~k_hat.isnan()).sum(1)
-
-
-def exact_by_seed(result: Exact, header: Header) -> pd.DataFrame:
-    """Return a row per seed: its exact NLL and the error of that; empty for a failed seed."""
-    numbers = pd.DataFrame(
-        {"exact_nll": -result.log_p.mean(1).cpu(), "exact_error": result.mean_error.cpu()}
-    )
-    outcomes = pd.DataFrame(header.outcomes, columns=["seed", "status"])
-    done = outcomes.pop("status") == "done"
-    return outcomes.join(numbers.where(done))
-
-
-def exact_by_image(result: Exact, seeds: tuple[int, ...]) -> pd.DataFrame:
-    """Return a row per seed and test image; nats."""
-    columns = {"exact_log_p": result.log_p, "error": result.error}
-    return _by_image(seeds, columns)
-
-
-def gaps_by_image(split: InferenceGap, header: Header) -> pd.DataFrame:
-    """Return a row per image and seed that finished with finite ELBOs."""
-    columns = {
-        "elbo": split.elbo,
-        "optimised_elbo": split.optimised_elbo,
-        "log_p": split.log_p,
-        "log_p_mcse": split.log_p_mcse,
-        "approximation": split.approximation,
-        "amortisation": split.amortisation,
-        "last_improvement": split.last_improvement,
-    }
-    frame = _by_image(header.seeds, columns)
-    failed = {o["seed"] for o in header.outcomes if o["status"] == "failed"}
-    failed |= {*frame.loc[~np.isfinite(frame["elbo"]), "seed"]}
-    return frame[~frame["seed"].isin(failed)]
-
-
-def _by_image(seeds: tuple[int, ...], columns: dict[str, Tensor]) -> pd.DataFrame:
-    """Return values [R, N] as columns of a row per seed and image."""
-    count = next(iter(columns.values())).shape[1]
-    return pd.DataFrame(
-        {
-            "seed": [seed for seed in seeds for _ in range(count)],
-            "image": [*range(count)] * len(seeds),
-            **{name: value.flatten().cpu() for name, value in columns.items()},
-        }
-    )

@@ -18,16 +18,16 @@ from typing import Literal, get_args
 
 from flowdepth.base import heartbeat
 from flowdepth.base.errors import UserError
+from flowdepth.study import layout
 
 State = Literal["done", "running", "failed", "stopped", "waiting", "stale"]
 STATES: tuple[State, ...] = get_args(State)
 # In the order of the data; other rules come last.
-STAGES = ("prepare", "train", "evaluate", "exact", "gaps")
+STAGES = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
 STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report", "paper")
 # From the start of a job's log to its heartbeat at most: it imports torch.
 _SECONDS_TO_START = 120
 
-_PACK = re.compile(r"/K(\d+)/seeds([^/]+)/")
 _OPENING = re.compile(r"process \d+ on \S+ since \S+")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
 _REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> >\(tee (.*?)\); ", re.MULTILINE)
@@ -150,11 +150,11 @@ def summary_rows(summary: str) -> Iterator[Row]:
     for line in lines[1:]:
         outputs.setdefault((line[2], _log(line[0], line[2])), []).append(line)
     for (rule, log), of_job in outputs.items():
-        pack = _PACK.search(of_job[0][0])
+        depth, pack = layout.cell_of(Path(of_job[0][0])) or (None, None)
         yield Row(
             rule=rule,
-            depth=int(pack[1]) if pack else None,
-            pack=pack[2] if pack else None,
+            depth=depth,
+            pack=pack,
             log=log,
             outputs=tuple(Path(line[0]) for line in of_job),
             missing=any(line[4] == "missing" for line in of_job),
@@ -164,9 +164,8 @@ def summary_rows(summary: str) -> Iterator[Row]:
 
 def _log(output: str, rule: str) -> Path:
     """Return where the rule that makes ``output`` writes its log."""
-    logs = Path(*Path(output).parts[:2], "logs")
-    pack = _PACK.search(output)
-    return logs / rule / f"K{pack[1]}_seeds{pack[2]}.log" if pack else logs / f"{rule}.log"
+    cell = layout.cell_of(Path(output))
+    return layout.log(Path(*Path(output).parts[:2]), rule, layout.cell(*cell) if cell else "")
 
 
 def judge(row: Row, reason: str, now: float) -> Job:

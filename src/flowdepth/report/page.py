@@ -13,8 +13,8 @@ from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report import pages, registry
 from flowdepth.report.answer import answer, may_be_best, remarks, warning
 from flowdepth.report.citation import bibtex
-from flowdepth.report.drawing import set_table
 from flowdepth.report.limits import limits
+from flowdepth.report.setting import set_table
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
 from flowdepth.study import layout

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flowdepth.base.files import write_frame
+from flowdepth.estimation.exact_tables import exact_by_image, exact_by_seed
 from flowdepth.estimation.quadrature import exact_log_likelihood
-from flowdepth.estimation.tables import exact_by_image, exact_by_seed
 from flowdepth.stages.command import run
 from flowdepth.stages.pack import pack_command, trained_pack
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flowdepth.analysis.results import StudyResults
-from flowdepth.report.drawing import write_figures, write_tables
+from flowdepth.report.drawing import write_figures
+from flowdepth.report.setting import write_tables
 from flowdepth.stages.command import run, study_command
 from flowdepth.study import layout
 

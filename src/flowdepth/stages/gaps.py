@@ -8,8 +8,8 @@ from flowdepth.analysis.gaps import gap_summary
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_frame
 from flowdepth.compute.out_of_memory import enough
+from flowdepth.estimation.gap_table import gaps_by_image
 from flowdepth.estimation.gaps import InferenceGap, inference_gap
-from flowdepth.estimation.tables import gaps_by_image
 from flowdepth.settings.sections import Gaps
 from flowdepth.stages.command import run
 from flowdepth.stages.pack import Progress, TrainedPack, pack_command, trained_pack

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowdepth.analysis.results import StudyResults
-from flowdepth.report.drawing import write_tables
+from flowdepth.report.setting import write_tables
 from flowdepth.stages.command import run, study_command
 from flowdepth.study import layout
 

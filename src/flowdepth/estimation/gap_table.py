@@ -1,0 +1,27 @@
+"""The inference gap, split, as a table: a row per seed and image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from flowdepth.estimation.gaps import InferenceGap
+from flowdepth.estimation.rows import by_image
+from flowdepth.model.checkpoint import Header
+
+
+def gaps_by_image(split: InferenceGap, header: Header) -> pd.DataFrame:
+    """Return a row per image and seed that finished with finite ELBOs."""
+    columns = {
+        "elbo": split.elbo,
+        "optimised_elbo": split.optimised_elbo,
+        "log_p": split.log_p,
+        "log_p_mcse": split.log_p_mcse,
+        "approximation": split.approximation,
+        "amortisation": split.amortisation,
+        "last_improvement": split.last_improvement,
+    }
+    frame = by_image(header.seeds, columns)
+    failed = {o["seed"] for o in header.outcomes if o["status"] == "failed"}
+    failed |= {*frame.loc[~np.isfinite(frame["elbo"]), "seed"]}
+    return frame[~frame["seed"].isin(failed)]
