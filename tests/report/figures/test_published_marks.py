@@ -81,7 +81,7 @@ def test_a_depth_beyond_the_axis_is_not_drawn(draw: Callable[..., Figure]) -> No
     assert not diamonds(figure)
 
 
-def test_the_key_tells_of_bound_spread_and_how_a_number_was_quoted(
+def test_the_key_tells_of_bound_spread_and_source(
     draw: Callable[..., Figure],
 ) -> None:
     figure = draw(mark(22.2, 4, bound=True, spread=0.2), mark(80.0))
