@@ -51,6 +51,7 @@ def fabricate_results(
         {"name": "digits", "depths": depths, "seeds": seeds, "seeds_per_job": 3}
         | {"gaps": {"images": 0}, **(settings or {})}
     )
+    _write_dataset(root / "data", shape)
     packs = []
     for depth in depths:
         for name, pack in study.packs().items():
@@ -58,7 +59,6 @@ def fabricate_results(
             folder.mkdir(parents=True)
             _write_pack(folder, study, depth, pack, failed, shape, gain, depth in doubtful)
             packs.append(folder)
-    _write_dataset(root / "data", shape)
     return study, packs
 
 

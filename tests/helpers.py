@@ -122,7 +122,11 @@ def leave_provenance(
 def leave_pack_provenance(
     folder: Path, study: Study, depth: int, seeds: tuple[int, ...], **used: object
 ) -> None:
-    """Write what training and evaluation tell of themselves, with ``used`` where given."""
+    """Write what training and evaluation tell of themselves, with ``used`` where given.
+
+    They read the study's images, where it has any.
+    """
+    images = [*folder.parents[1].glob("data/images.safetensors")]
     jobs = {
         "train": (60.0 + depth, ["history.csv"]),
         "evaluate": (12.0 + depth, layout.PACK_OUTPUTS["evaluate"].values()),
@@ -130,9 +134,8 @@ def leave_pack_provenance(
     for stage, (seconds, outputs) in jobs.items():
         cost = {"seconds": seconds * len(seeds), "peak_memory_mb": 210.5, **used}
         cell = {"depth": depth, "seeds": seeds}
-        leave_provenance(
-            folder, stage, outputs, settings=study.pack_settings(stage), used=cost, **cell
-        )
+        settings = study.pack_settings(stage)
+        leave_provenance(folder, stage, outputs, images, settings, cost, **cell)
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:

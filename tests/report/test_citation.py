@@ -25,7 +25,7 @@ def citation(tmp_path: Path) -> Path:
     return path
 
 
-def test_entry_says_something_else_than_the_file(citation: Path) -> None:
+def test_the_entry_says_what_the_file_says(citation: Path) -> None:
     lines = bibtex({"study": "digits", "git": GIT}, citation).splitlines()
     assert lines[0] == "@misc{flowdepth-digits,"
     assert lines[1:4] == [
@@ -38,18 +38,18 @@ def test_entry_says_something_else_than_the_file(citation: Path) -> None:
 
 
 @pytest.mark.parametrize("git", [None, [GIT, {**GIT, "commit": "f" * 40}]], ids=["none", "two"])
-def test_commit_is_made_up(citation: Path, git: object) -> None:
+def test_an_unknown_or_ambiguous_commit_is_left_out(citation: Path, git: object) -> None:
     entry = bibtex({"study": "digits", "git": git}, citation)
     assert "commit" not in entry
     assert "year" not in entry
 
 
-def test_commit_hides_changes(citation: Path) -> None:
+def test_a_commit_with_changes_says_so(citation: Path) -> None:
     entry = bibtex({"study": "digits", "git": {**GIT, "dirty": True}}, citation)
     assert "commit 0123456789ab with changes}" in entry
 
 
-def test_entry_needs_the_file(tmp_path: Path) -> None:
+def test_without_the_file_there_is_still_an_entry(tmp_path: Path) -> None:
     entry = bibtex({"study": "digits", "git": GIT}, tmp_path / "none.cff")
     assert "title  = {{flowdepth}}" in entry
     assert "author" not in entry

@@ -101,20 +101,20 @@ def test_a_stage_needs_no_heartbeat_and_no_room_for_one(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_stopped_stage_exits_like_a_failed_or_finished_one() -> None:
+def test_a_stopped_stage_exits_with_a_code_of_its_own() -> None:
     with started(SLURM_JOB_ID="77") as stage:
         assert stage.communicate()[0].splitlines()[1:] == ["SIGTERM: saved"]
     assert stage.returncode == INTERRUPTED == 75
 
 
-def test_closed_log_changes_the_exit_code() -> None:
+def test_a_closed_log_changes_no_exit_code() -> None:
     with started() as stage:
         assert stage.stdout is not None
         stage.stdout.close()
     assert stage.returncode == INTERRUPTED
 
 
-def test_requeued_job_exits_by_itself(tmp_path: Path) -> None:
+def test_a_requeued_job_waits_for_its_end(tmp_path: Path) -> None:
     with started(**job(tmp_path, 0)) as stage:
         assert stage.stdout is not None
         lines = [stage.stdout.readline() for _ in range(4)]
@@ -125,7 +125,7 @@ def test_requeued_job_exits_by_itself(tmp_path: Path) -> None:
     assert stage.returncode == -signal.SIGKILL
 
 
-def test_closed_log_keeps_a_job_from_being_requeued(tmp_path: Path) -> None:
+def test_a_job_with_a_closed_log_is_requeued(tmp_path: Path) -> None:
     environment = job(tmp_path, 0)
     (tmp_path / "scontrol").write_text(f"#!/bin/sh\necho $@ > {tmp_path}/asked\nexit 1\n")
     with started(**environment) as stage:
@@ -134,7 +134,7 @@ def test_closed_log_keeps_a_job_from_being_requeued(tmp_path: Path) -> None:
     assert (tmp_path / "asked").read_text() == "requeue 77\n"
 
 
-def test_job_that_cannot_be_requeued_waits_for_ever(tmp_path: Path) -> None:
+def test_a_job_that_cannot_be_requeued_exits_at_once(tmp_path: Path) -> None:
     with started(**job(tmp_path, 1)) as stage:
         pass
     assert stage.returncode == INTERRUPTED

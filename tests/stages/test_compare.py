@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,36 +10,21 @@ from flowdepth.base.errors import UserError
 from flowdepth.stages import compare
 
 
-def test_shared_setting_is_said_to_differ() -> None:
-    one = {"name": "a", "model": {"latent": 8, "hidden": [2]}, "report": {"title": "A"}}
-    other = {"name": "b", "model": {"latent": 2, "hidden": [2]}, "report": {"title": "B"}}
-    assert compare.differing({"a": one, "b": other}) == [
-        ["setting", "a", "b"],
-        ["model.latent", "8", "2"],
-    ]
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *studies: Path) -> Path:
+    output = folder / "compare.html"
+    words = ["compare", "--output", str(output), "--studies", *map(str, studies)]
+    monkeypatch.setattr(sys, "argv", words)
+    compare.main()
+    return output
 
 
-def test_page_shows_another_study_s_numbers(render: Callable[..., str], tmp_path: Path) -> None:
-    own = render(gain=0.5)
-    html = compare.page([tmp_path])
-    assert re.search(r'<p class="answer">(.*?)</p>', own)[1] in html
-    best, _, _, nll, difference = re.search(r'<tr class="marked">(.*?)</tr>', own)[1].split(
-        "</td>"
-    )[:5]
-    assert f'<tr class="marked">{best}</td>{nll}</td>{difference}</td></tr>' in html
-    figure = re.search(r'<img class="lines" src="(.*?)"', own)[1]
-    assert f'src="{figure}"' in html
-    assert "The studies share every setting" in html
-    assert not re.search(r"<(script|link|iframe)|https?:", html.replace("http://www.w3.org", ""))
-
-
-def test_damaged_study_is_compared(render: Callable[..., str], tmp_path: Path) -> None:
+def test_the_page_names_every_study(
+    render: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     render()
-    (tmp_path / "tables" / "nll_by_depth.csv").write_text("K\n0\n")
-    with pytest.raises(UserError, match=r"nll_by_depth.csv: damaged"):
-        compare.page([tmp_path])
+    assert tmp_path.name in run(monkeypatch, tmp_path, tmp_path).read_text()
 
 
-def test_failed_study_has_a_lowest_depth(render: Callable[..., str], tmp_path: Path) -> None:
-    render(depths=(0,), seeds=(0,), failed=[(0, 0)])
-    assert "<td>failed</td>" in compare.page([tmp_path])
+def test_no_study_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="none named, expected finished ones: snakemake compare"):
+        run(monkeypatch, tmp_path)

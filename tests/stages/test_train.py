@@ -3,60 +3,50 @@ from __future__ import annotations
 import resource
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
-from flowdepth.compute.devices import select
-from flowdepth.data import prepared
 from flowdepth.data.prepare import prepare
+from flowdepth.data.prepared import Images
 from flowdepth.model import checkpoint
-from flowdepth.settings.sections import Dataset, Model, Objective, Training, TrainSettings
+from flowdepth.settings.sections import Dataset
+from flowdepth.settings.study import Study, read_study
 from flowdepth.study import provenance
-from flowdepth.training.pack import train
-from helpers import leave_provenance
+from trained import leave_images, pack_command, pack_of
 
-SETTINGS = TrainSettings(
-    model=Model(hidden=(16,), latent=2),
-    training=Training(epochs=2),
-    objective=Objective(annealing={"length": 1}),
-)
-GREY = Model(hidden=(16,), latent=2, likelihood="normal", scale="pixel")
+
+def study(**training: object) -> Study:
+    return read_study(
+        {
+            **{"name": "t", "depths": [2], "seeds": [3, 7]},
+            **{"model": {"hidden": [16], "latent": 2}, "training": {"epochs": 2, **training}},
+            "objective": {"annealing": {"length": 1}},
+        }
+    )
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("data") / "images.safetensors"
-    prepared.save(prepare(Dataset()), path)
-    leave_provenance(path.parent, "prepare", [path.name])
-    return path
+def images() -> Images:
+    return prepare(Dataset())
 
 
-def command(folder: Path, images: Path) -> list[str]:
-    outputs = {"model": "model.safetensors", "history": "history.csv"}
-    outputs["provenance"] = "train.provenance.json"
-    return [
-        *(sys.executable, "-m", "flowdepth.stages.train", "--settings", SETTINGS.canonical()),
-        *("--depth", "2", "--seeds", "3", "7", "--images", str(images)),
-        *(word for name, file in outputs.items() for word in (f"--{name}", str(folder / file))),
-    ]
-
-
-def test_command_line_leaves_files_out(tmp_path: Path, images: Path) -> None:
-    done = subprocess.run(command(tmp_path, images), capture_output=True, text=True, check=True)
-    model, header = checkpoint.load(tmp_path / "model.safetensors")
-    history = pd.read_csv(tmp_path / "history.csv")
+def test_training_writes_model_history_and_provenance(tmp_path: Path, images: Images) -> None:
+    leave_images(tmp_path, images)
+    words = pack_command("train", tmp_path, study())
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    pack = pack_of(tmp_path, study())
+    model, header = checkpoint.load(pack / "model.safetensors")
+    history = pd.read_csv(pack / "history.csv")
     assert (header.depth, header.seeds, header.pixels) == (2, (3, 7), 64)
-    assert header.settings == SETTINGS
+    assert header.settings == study().train_settings()
     assert model.replicas == 2
     assert history[["seed", "epoch"]].to_numpy().tolist() == [[3, 1], [3, 2], [7, 1], [7, 2]]
-    facts = provenance.read(tmp_path / "train.provenance.json")
+    facts = provenance.read(pack / "train.provenance.json")
     assert (facts["depth"], facts["seeds"], facts["threads"]) == (2, [3, 7], 1)
     assert set(facts["outputs"]) == {"model.safetensors", "history.csv"}
-    assert provenance.verify(tmp_path / "model.safetensors")
+    assert provenance.verify(pack / "model.safetensors")
     assert facts["seconds"] > 0
     assert facts["peak_memory_mb"] > 50
     line = r"epoch 2  train -\d+\.\d\d  validation -\d+\.\d\d nats .* beta 1\.00  [\d,]+ images/s"
@@ -64,74 +54,58 @@ def test_command_line_leaves_files_out(tmp_path: Path, images: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])
-def test_killed_training_leaves_other_bytes(
-    tmp_path: Path, images: Path, number: signal.Signals
+def test_a_killed_training_ends_with_the_bytes_of_an_undisturbed_one(
+    tmp_path: Path, images: Images, number: signal.Signals
 ) -> None:
     """SIGKILL after a save at every update; the other signals after none."""
-    training = Training(epochs=6, batch_size=32)
-    settings = SETTINGS.model_copy(update={"training": training}).canonical()
+    longer = study(epochs=6, batch_size=32)
     interval = "0" if number == signal.SIGKILL else "3600"
-    words, whole = (
-        [settings if word == SETTINGS.canonical() else word for word in command(folder, images)]
-        for folder in (tmp_path, tmp_path / "whole")
+    for folder in (tmp_path / "whole", tmp_path / "killed"):
+        leave_images(folder, images)
+    whole, pack = (pack_of(tmp_path / name, longer) for name in ("whole", "killed"))
+    subprocess.run(
+        pack_command("train", tmp_path / "whole", longer), capture_output=True, check=True
     )
-    subprocess.run(whole, capture_output=True, check=True)
-    words += ["--save-every", interval]
+    words = [*pack_command("train", tmp_path / "killed", longer), "--save-every", interval]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         while not killed.stdout.readline().startswith("epoch 3"):
             pass
         killed.send_signal(number)
         rest = killed.stdout.read()
-    assert (tmp_path / "train_unfinished.safetensors").exists()
-    assert not (tmp_path / "model.safetensors").exists()
+    assert (pack / "train_unfinished.safetensors").exists()
+    assert not (pack / "model.safetensors").exists()
     if number != signal.SIGKILL:
         assert killed.returncode == 75
-        assert f"{number.name}: saved to {tmp_path / 'train_unfinished'}" in rest.splitlines()[-1]
+        assert f"{number.name}: saved to {pack / 'train_unfinished'}" in rest.splitlines()[-1]
     done = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert "going on after" in done
     assert "epoch 2" not in done
     for name in ("model.safetensors", "history.csv"):
-        assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (pack / name).read_bytes() == (whole / name).read_bytes()
     outputs = {"model.safetensors", "history.csv", "train.provenance.json"}
-    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == outputs
+    assert {path.name for path in pack.iterdir()} == outputs
 
 
-def test_full_disk_is_a_traceback_or_leaves_half_a_model(tmp_path: Path, images: Path) -> None:
+def test_a_full_disk_is_explained_and_leaves_nothing(tmp_path: Path, images: Images) -> None:
+    leave_images(tmp_path, images)
     limit = (10_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
     failed = subprocess.run(
-        command(tmp_path, images),
+        pack_command("train", tmp_path, study()),
         capture_output=True,
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
     )
+    pack = pack_of(tmp_path, study())
     assert failed.returncode == 1
-    assert failed.stderr.startswith(
-        f"error: {tmp_path / 'model.safetensors'}: could not be written"
-    )
+    assert failed.stderr.startswith(f"error: {pack / 'model.safetensors'}: could not be written")
     assert "Traceback" not in failed.stderr
-    assert not list(tmp_path.iterdir())
+    assert not list(pack.iterdir())
 
 
-def test_missing_images_are_a_traceback(tmp_path: Path) -> None:
-    failed = subprocess.run(command(tmp_path, tmp_path / "none"), capture_output=True, text=True)
+def test_missing_images_are_named(tmp_path: Path) -> None:
+    words = pack_command("train", tmp_path, study())
+    failed = subprocess.run(words, capture_output=True, text=True)
     assert failed.returncode == 1
-    expected = f"error: {tmp_path / 'none'}: missing; run snakemake to make it\n"
-    assert failed.stderr == expected
-
-
-@pytest.mark.parametrize(
-    ("dataset", "model"),
-    [
-        (Dataset(binarisation="dynamic"), SETTINGS.model),
-        (Dataset(binarisation="threshold"), SETTINGS.model),
-        (Dataset(binarisation="none"), GREY),
-    ],
-)
-def test_binarisation_or_likelihood_cannot_be_trained(dataset: Dataset, model: Model) -> None:
-    settings = SETTINGS.model_copy(update={"model": model})
-    images = prepare(dataset)
-    pack = train(settings, 1, (0, 1), images, select("cpu", 1), torch.float64)
-    for record in pack.records:
-        assert not record.failed
-        assert record.history[-1]["validation"] > record.history[0]["validation"]
+    path = tmp_path / "data" / "images.safetensors"
+    assert failed.stderr == f"error: {path}: missing; run snakemake to make it\n"

@@ -16,7 +16,6 @@ from flowdepth.analysis.statistics import Interval, paired_difference, t_interva
 from flowdepth.settings.study import Study
 
 LAST = ("best_epoch", "message")
-TABLES = ("metrics", "summary", "comparisons", "convergence")
 
 
 def study_tables(study: Study, packs: Sequence[Path]) -> dict[str, pd.DataFrame]:

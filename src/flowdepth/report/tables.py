@@ -151,23 +151,17 @@ def published(published: Sequence[Published], summary: pd.DataFrame) -> pd.DataF
 
 
 def inference_gap(gaps: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Return the table as text, a row per depth."""
-    failed = len(study.seeds) - gaps["seeds"]
-    seeds = [
-        f"{n} ({bad} failed)" if bad else str(n)
-        for n, bad in zip(gaps["seeds"], failed, strict=True)
-    ]
+    """Return the split of the inference gap as text, a row per depth."""
+    gaps = gaps.assign(failed=len(study.seeds) - gaps["seeds"])
     columns = {
         "K": gaps["depth"].map(str),
-        "seeds": seeds,
+        "seeds": _seeds(gaps),
         "approximation gap [95 %]": intervals(gaps, "approximation_", BRACKET),
         "amortisation gap [95 %]": intervals(gaps, "amortisation_", BRACKET),
         "inference gap [95 %]": intervals(gaps, "inference_", BRACKET),
         "last half of steps gained": _gained(gaps),
     }
-    frame = pd.DataFrame(columns)
-    frame.loc[(gaps["seeds"] == 0).to_numpy(), [*columns][2:]] = "failed"
-    return frame
+    return _with_failures(pd.DataFrame(columns), gaps, keep=("K", "seeds"))
 
 
 def _gained(gaps: pd.DataFrame) -> list[str]:

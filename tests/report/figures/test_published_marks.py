@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from flowdepth.analysis.summary import study_tables
 from flowdepth.report import style
+from flowdepth.report.figures.likelihood import nll_by_depth
 from flowdepth.settings.sections import Published
 from flowdepth.settings.study import Study
-from flowdepth.stages.figures import nll_by_depth
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 
@@ -46,7 +46,7 @@ def diamonds(figure: Figure) -> list[list[float]]:
     return [line.get_xydata()[0].tolist() for line in lines]
 
 
-def test_mark_stands_at_another_depth_or_height(draw: Callable[..., Figure]) -> None:
+def test_a_mark_stands_at_its_depth_and_height(draw: Callable[..., Figure]) -> None:
     figure = draw(mark(22.3, 4), mark(22.1, 16), mark(22.2))
     depths, heights = zip(*diamonds(figure), strict=True)
     assert heights == (22.3, 22.1)
@@ -57,7 +57,7 @@ def test_mark_stands_at_another_depth_or_height(draw: Callable[..., Figure]) -> 
 
 
 @pytest.mark.parametrize(("far", "arrow"), [(80.0, "↑ b"), (-80.0, "↓ b")])
-def test_far_mark_squashes_what_was_measured(
+def test_a_far_mark_becomes_an_arrow_at_the_edge(
     draw: Callable[..., Figure], far: float, arrow: str
 ) -> None:
     alone, beside = draw(), draw(mark(22.3, 4), mark(far, 4))
@@ -66,7 +66,7 @@ def test_far_mark_squashes_what_was_measured(
     assert len(diamonds(beside)) == 1
 
 
-def test_near_mark_is_cut_off(draw: Callable[..., Figure]) -> None:
+def test_the_axis_grows_for_a_near_mark(draw: Callable[..., Figure]) -> None:
     low, high = draw().axes[0].get_ylim()
     above = high + 0.3 * (high - low)
     figure = draw(mark(above, 1, spread=0.05))
@@ -74,21 +74,23 @@ def test_near_mark_is_cut_off(draw: Callable[..., Figure]) -> None:
     assert figure.axes[0].get_ylim()[1] > above + 0.05
 
 
-def test_depth_beyond_the_axis_is_drawn_on_it(draw: Callable[..., Figure]) -> None:
+def test_a_depth_beyond_the_axis_is_not_drawn(draw: Callable[..., Figure]) -> None:
     limits = draw().axes[0].get_xlim()
     figure = draw(mark(22.2, 80))
     assert figure.axes[0].get_xlim() == limits
     assert not diamonds(figure)
 
 
-def test_key_hides_a_bound_a_spread_or_how_a_number_was_quoted(draw: Callable[..., Figure]) -> None:
+def test_the_key_tells_of_bound_spread_and_source(
+    draw: Callable[..., Figure],
+) -> None:
     figure = draw(mark(22.2, 4, bound=True, spread=0.2), mark(80.0))
     key = figure.get_supxlabel()
     assert "a  model of 22.2: ≤ 22.2 ± 0.2, quoted from memory" in key
     assert "b  model of 80.0: 80, quoted from memory" in key
 
 
-def test_key_covers_a_panel_or_leaves_the_figure(draw: Callable[..., Figure]) -> None:
+def test_the_key_covers_no_panel_and_stays_in_the_figure(draw: Callable[..., Figure]) -> None:
     figure = draw(*(mark(22.0 + i / 20, 4, label="long words " * 18) for i in range(10)))
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     boxes.append(figure._supxlabel.get_window_extent())
@@ -98,7 +100,7 @@ def test_key_covers_a_panel_or_leaves_the_figure(draw: Callable[..., Figure]) ->
     assert all(box.y0 > -1 and box.y1 < height + 1 for box in boxes)
 
 
-def test_nothing_measured_is_compared_with_published_numbers(fabricate: Fabricate) -> None:
+def test_published_numbers_are_left_out_where_nothing_was_measured(fabricate: Fabricate) -> None:
     made = fabricate(depths=(0, 4), seeds=(1,), failed=[(0, 1), (4, 1)])
     tables = study_tables(*made)
     assert not nll_by_depth(tables["metrics"], tables["summary"], [mark(22.2)]).get_supxlabel()

@@ -10,7 +10,7 @@ import pytest
 from flowdepth.stages import energies
 
 
-def test_figure_or_table_is_missing_or_changes_between_runs(
+def test_two_runs_write_the_same_figure_and_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(energies, "DEPTHS", (1, 3))

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flowdepth.base.errors import UserError
+from flowdepth.report import compare
+
+
+def test_settings_that_differ_are_listed() -> None:
+    one = {"name": "a", "model": {"latent": 8, "hidden": [2]}, "report": {"title": "A"}}
+    other = {"name": "b", "model": {"latent": 2, "hidden": [2]}, "report": {"title": "B"}}
+    assert compare.differing({"a": one, "b": other}) == [
+        ["setting", "a", "b"],
+        ["model.latent", "8", "2"],
+    ]
+
+
+def test_the_page_shows_the_numbers_of_the_study_s_own(
+    render: Callable[..., str], tmp_path: Path
+) -> None:
+    own = render(gain=0.5)
+    html = compare.page([tmp_path])
+    assert re.search(r'<p class="answer">(.*?)</p>', own)[1] in html
+    best, _, _, nll, difference = re.search(r'<tr class="marked">(.*?)</tr>', own)[1].split(
+        "</td>"
+    )[:5]
+    assert f'<tr class="marked">{best}</td>{nll}</td>{difference}</td></tr>' in html
+    figure = re.search(r'<img class="lines" src="(.*?)"', own)[1]
+    assert f'src="{figure}"' in html
+    assert "The studies share every setting" in html
+    assert not re.search(r"<(script|link|iframe)|https?:", html.replace("http://www.w3.org", ""))
+
+
+def test_a_damaged_study_is_refused(render: Callable[..., str], tmp_path: Path) -> None:
+    render()
+    (tmp_path / "tables" / "nll_by_depth.csv").write_text("K\n0\n")
+    with pytest.raises(UserError, match=r"nll_by_depth.csv: damaged"):
+        compare.page([tmp_path])
+
+
+def test_a_failed_study_has_no_lowest_depth(render: Callable[..., str], tmp_path: Path) -> None:
+    render(depths=(0,), seeds=(0,), failed=[(0, 0)])
+    assert "<td>failed</td>" in compare.page([tmp_path])

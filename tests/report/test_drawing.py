@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from drawn import overhang
+from flowdepth.analysis.results import StudyResults
+from flowdepth.report import registry, style
+from flowdepth.report.drawing import draw, set_table, write_figures, write_tables
+from flowdepth.report.typesetting import latex, markdown
+from flowdepth.settings.study import Study
+from flowdepth.study import layout
+from tabled import summarise
+
+Fabricate = Callable[..., tuple[Study, list[Path]]]
+Summarised = Callable[..., StudyResults]
+
+CASES = {
+    "plain": {},
+    "one depth": {"depths": (4,)},
+    "one seed": {"seeds": (3,)},
+    "one depth, one seed": {"depths": (0,), "seeds": (3,)},
+    "one failed seed": {"failed": [(4, 0)]},
+    "one failed depth": {"failed": [(4, 0), (4, 1), (4, 2)]},
+    "nothing but failures": {"depths": (0, 4), "seeds": (1,), "failed": [(0, 1), (4, 1)]},
+    "twelve depths": {"depths": tuple(range(12))},
+    "far apart": {"depths": (0, 1, 80)},
+    "tall images": {"shape": (12, 5)},
+    "no K = 0": {"depths": (2, 8), "seeds": (0, 1, 2, 3)},
+}
+
+
+@pytest.fixture
+def summarised(fabricate: Fabricate, tmp_path: Path) -> Summarised:
+    """Give the function that fabricates results and their tables of numbers."""
+    return lambda **kwargs: summarise(*fabricate(**kwargs), tmp_path)
+
+
+def all_figures(results: StudyResults) -> dict[str, Figure]:
+    return {one.name: draw(one, results) for one in registry.figures(results.study, "figures")}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_label_leaves_its_figure(summarised: Summarised, case: str) -> None:
+    with style.visual_language():
+        for figure in all_figures(summarised(**CASES[case])).values():
+            assert overhang(figure) < 0.01
+
+
+@pytest.mark.parametrize("name", ["convergence", "learning_curves"])
+def test_k_0_is_known_without_colours(summarised: Summarised, name: str) -> None:
+    lines = all_figures(summarised(depths=(0, 4)))[name].axes[0].lines
+    bold = [line for line in lines if line.get_linewidth() > 1]
+    assert [line.get_linestyle() == "--" for line in bold] == [True, False]
+
+
+def test_figures_of_a_stage_are_written_in_every_form(
+    summarised: Summarised, tmp_path: Path
+) -> None:
+    results = summarised(depths=(0, 4))
+    written = [*write_figures("figures", results)]
+    names = [one.name for one in registry.figures(results.study, "figures")]
+    assert written == [path for name in names for path in layout.figure(tmp_path, name).values()]
+    assert sorted((tmp_path / "figures").iterdir()) == sorted(written)
+
+
+def test_the_files_of_a_table_say_the_same(summarised: Summarised, tmp_path: Path) -> None:
+    results = summarised()
+    written = [*write_tables("tables", results)]
+    tables = registry.tables(results.study, "tables")
+    assert {*written} == {p for one in tables for p in layout.table(tmp_path, one.name).values()}
+    for one in tables:
+        table, files = set_table(one, results), layout.table(tmp_path, one.name)
+        forms = {"md": markdown(table), "tex": latex(table), "csv": table.to_csv(index=False)}
+        assert {form: path.read_text() for form, path in files.items()} == forms
