@@ -54,7 +54,7 @@ def chosen(study: Study) -> list[str]:
 
 
 def of_files(*files: str) -> str:
-    """Return ``file@hash`` of files relative to the package; of a folder, every file."""
+    """Return ``file@hash`` of files below the package, there or not; of a folder, every file."""
     return " ".join(f"{name}@{_contents(SOURCE / name)}" for name in files)
 
 
@@ -85,7 +85,7 @@ def _digest(module: str) -> str:
 
 def _contents(path: Path) -> str:
     files = sorted(path.rglob("*.*")) if path.is_dir() else [path]
-    return _hash(b"".join(file.read_bytes() for file in files))
+    return _hash(b"".join(file.read_bytes() for file in files if file.exists()))
 
 
 def _hash(content: bytes) -> str:
