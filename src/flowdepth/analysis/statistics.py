@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import sem, ttest_1samp
-from statsmodels.stats.multitest import multipletests
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,9 @@ def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     mean = float(sample.mean()) if n else math.nan
     if n < 2:
         return Interval(mean, math.nan, math.nan, math.nan, math.nan, n)
+    # Imported here: scipy.stats takes half a second, which a reader of results need not wait.
+    from scipy.stats import sem, ttest_1samp
+
     with warnings.catch_warnings():
         # Of values that are equal but for rounding: the interval is as narrow as they are close.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -67,6 +68,8 @@ def holm(p_values: Iterable[float]) -> list[float]:
     for the ``m`` tests in ascending order (Holm 1979): the chance of any false finding among those
     below a level is at most that level, whatever their dependence.
     """
+    from statsmodels.stats.multitest import multipletests
+
     p = np.asarray(list(p_values), dtype=np.float64)
     made = np.isfinite(p)
     p[made] = multipletests(p[made], method="holm")[1]

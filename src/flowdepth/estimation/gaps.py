@@ -26,7 +26,7 @@ from flowdepth.compute.resume import (
     restore_optimizer,
 )
 from flowdepth.compute.streams import image_normals
-from flowdepth.estimation.importance import Estimate, summarise_weights
+from flowdepth.estimation.importance import Moments, moments
 from flowdepth.model.objective import log_weight
 from flowdepth.model.path_gradient import path_derivative
 from flowdepth.model.vae import FlowVAE, Posterior
@@ -103,11 +103,13 @@ def inference_gap(
         before, after = (
             _log_weights(model, x, p, check, bookmark).mean(-1) for p in (halfway, optimised)
         )
-        q, best = (_estimate(model, x, p, eps, bookmark) for p in (encoder, optimised))
+        (elbo, q), (optimised_elbo, best) = (
+            _estimate(model, x, p, eps, bookmark) for p in (encoder, optimised)
+        )
     larger = best.ess > q.ess
     return InferenceGap(
-        elbo=q.elbo,
-        optimised_elbo=best.elbo,
+        elbo=elbo,
+        optimised_elbo=optimised_elbo,
         log_p=torch.where(larger, best.log_p, q.log_p),
         log_p_mcse=torch.where(larger, best.mcse, q.mcse),
         from_optimised=larger,
@@ -235,10 +237,12 @@ def _noise(
     )
 
 
-def _estimate(model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark) -> Estimate:
+def _estimate(
+    model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor, bookmark: Bookmark
+) -> tuple[Tensor, Moments]:
+    """Return the ELBO [R, N] of ``q`` and what its importance weights tell of log p(x)."""
     log_w = _log_weights(model, x, q, eps, bookmark)
-    unused = log_w.new_zeros(log_w.shape[:2])
-    return summarise_weights(log_w, reconstruction=unused, z_mean=unused.unsqueeze(-1))
+    return log_w.mean(-1), moments(log_w)
 
 
 def _log_weights(

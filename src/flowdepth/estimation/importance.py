@@ -172,7 +172,7 @@ def _estimate_chunk(model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor, size: 
 def summarise_weights(log_w: Tensor, reconstruction: Tensor, z_mean: Tensor) -> Estimate:
     """Return the estimate that the weights ``log_w`` [R, N, S] make, in their own precision."""
     samples = log_w.shape[-1]
-    nested = [_moments(log_w[..., :size]) for size in nested_sizes(samples)]
+    nested = [moments(log_w[..., :size]) for size in nested_sizes(samples)]
     log_p, mcse, ess = nested[-1]
     k_hat = pareto_k(log_w.cpu().double().numpy())
     return Estimate(
@@ -183,25 +183,27 @@ def summarise_weights(log_w: Tensor, reconstruction: Tensor, z_mean: Tensor) -> 
         elbo=log_w.mean(-1),
         reconstruction=reconstruction,
         z_mean=z_mean,
-        nested_log_p=torch.stack([moments.log_p for moments in nested], -1),
-        nested_mcse=torch.stack([moments.mcse for moments in nested], -1),
+        nested_log_p=torch.stack([part.log_p for part in nested], -1),
+        nested_mcse=torch.stack([part.mcse for part in nested], -1),
     )
 
 
-class _Moments(NamedTuple):
+class Moments(NamedTuple):
+    """What the first two moments of the weights tell of each image, as in `Estimate`; [R, N]."""
+
     log_p: Tensor
     mcse: Tensor
     ess: Tensor
 
 
-def _moments(log_w: Tensor) -> _Moments:
+def moments(log_w: Tensor) -> Moments:
     """Return what the first two moments of the weights [R, N, S] tell, each [R, N]."""
     samples = log_w.shape[-1]
     log_sum = log_w.logsumexp(-1)
     # log of S sum w^2 / (sum w)^2, at least 0: the relative second moment of the weights.
     spread = ((2 * log_w).logsumexp(-1) - 2 * log_sum + math.log(samples)).clamp_min(0)
     error = (spread.expm1() / samples).sqrt()
-    return _Moments(
+    return Moments(
         log_p=log_sum - math.log(samples),
         mcse=error if samples > 1 else torch.full_like(error, math.nan),
         ess=samples * (-spread).exp(),

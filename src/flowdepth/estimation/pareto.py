@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
 # The tail is a fifth of few draws; a fit takes five of them.
@@ -46,6 +45,9 @@ def pareto_k(log_w: NDArray[np.float64]) -> NDArray[np.float64]:
     held = steep & (np.exp(fall[..., size // 4]) > np.exp(fall[..., 0]))
     found[steep] = np.inf
     if held.any():
+        # Half a second, which a stage that fits no tail must not take.
+        from arviz_stats.base import array_stats
+
         weights = np.exp(log_w[held] - tail[held, -1:])
         found[held] = array_stats.pareto_khat(
             weights, chain_axis=None, draw_axis=-1, r_eff=1.0, tail="right"

@@ -17,7 +17,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import isotonic_regression
 
 from flowdepth.base.files import write_bytes
 
@@ -188,6 +187,8 @@ def spread(targets: ArrayLike, gap: float, low: float, high: float) -> NDArray[n
         return wanted.clip(low, high)
     order = np.argsort(wanted, kind="stable")
     steps = min(gap, (high - low) / (wanted.size - 1)) * np.arange(wanted.size)
+    from scipy.optimize import isotonic_regression
+
     free = isotonic_regression(wanted[order] - steps).x
     placed = np.empty_like(wanted)
     placed[order] = free.clip(low, high - steps[-1]) + steps

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
-import pandas as pd
-
-from flowdepth.base.files import write_frame
+from flowdepth.analysis.columns import HISTORY
+from flowdepth.base.files import write_text
 from flowdepth.compute.devices import select, used
 from flowdepth.data import prepared
 from flowdepth.model import checkpoint
@@ -52,9 +53,11 @@ def _outcome(record: SeedRecord) -> dict[str, int | str]:
 
 
 def _write_history(records: list[SeedRecord], path: Path) -> None:
-    columns = ["seed", "epoch", "updates", "train", "validation", "beta"]
-    rows = [{"seed": record.seed, **row} for record in records for row in record.history]
-    write_frame(pd.DataFrame(rows, columns=columns), path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({"seed": record.seed, **row} for record in records for row in record.history)
+    write_text(path, text.getvalue())
 
 
 if __name__ == "__main__":
