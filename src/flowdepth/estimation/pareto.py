@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from arviz_stats.base import array_stats
+from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
 # The tail is a fifth of few draws; a fit takes five of them.
