@@ -47,6 +47,7 @@ class Section(BaseModel):
 class Dataset(Section):
     """Which images, how they are split, and how grey values become pixels of the model."""
 
+    # mypy knows only names that are written out.
     name: Literal[*KNOWN, "npz"] = "digits"  # type: ignore[valid-type]
     root: Location = "data"
     binarisation: Literal["static", "dynamic", "threshold", "none"] = "static"
@@ -106,6 +107,7 @@ class Flow(Section):
 
     model_config = ConfigDict(json_schema_extra={"type": ["object", "string"]})
 
+    # mypy knows only names that are written out.
     kind: Literal[*KINDS] = "planar"  # type: ignore[valid-type]
     parameters: Literal["amortised", "shared"] = "amortised"
 
