@@ -39,6 +39,7 @@ lint: .venv/installed
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 # The variable silences the theme's advertisement of its successor.
 docs: .venv/installed

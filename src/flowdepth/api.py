@@ -123,7 +123,7 @@ def load(path: str | Path, seed: int | None = None) -> TrainedModel:
     pack, header = checkpoint.load(Path(path))
     done = [o["seed"] for o in header.outcomes if o["status"] == "done"]
     chosen = seed if seed is not None else next(iter(done), None)
-    if chosen not in done:
+    if chosen is None or chosen not in done:
         raise UserError(
             f"{path}: found the trained seeds {done or '(none)'}, expected "
             f"{'one at least' if seed is None else seed}; choose one of these or train again"

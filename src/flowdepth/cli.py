@@ -57,7 +57,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="folder to make")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    setting = {"action": "append", "default": [], "metavar": "SECTION.KEY=VALUE"}
+    setting: dict[str, Any] = {"action": "append", "default": [], "metavar": "SECTION.KEY=VALUE"}
     parser.add_argument("--set", **setting, help="of config.yaml, such as training.epochs=20")
 
 
@@ -196,7 +196,8 @@ def sample(args: argparse.Namespace) -> None:
     if args.output.suffix == ".npz":
         np.savez(content, images=images)
     else:
-        imsave(content, _mosaic(images), cmap="gray", format="png", metadata={"Software": None})
+        nameless: dict[str, Any] = {"Software": None}
+        imsave(content, _mosaic(images), cmap="gray", format="png", metadata=nameless)
     write_bytes(args.output, content.getvalue())
     print(f"wrote {len(images)} images of {images.shape[1]} x {width} pixels to {args.output}")
 

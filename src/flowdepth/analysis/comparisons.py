@@ -29,7 +29,7 @@ def comparisons_table(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFra
     """
     nll = metrics.pivot(index="seed", columns="depth", values="nll")
     log_p = images.pivot(index="image", columns=["depth", "seed"], values="log_p")
-    depths = sorted(nll.columns)
+    depths = sorted(map(int, nll.columns))
     pairs = [(VANILLA, 0, depth) for depth in depths if 0 in depths and depth > 0]
     pairs += [(NEIGHBOUR, *pair) for pair in pairwise(depths)]
     rows = [_comparison(kind, nll, log_p, lower, depth) for kind, lower, depth in pairs]
@@ -60,7 +60,8 @@ def _over_images(
     """Return mean, standard error and share below 0 of the images' differences."""
     if seeds.empty:
         return {}
-    difference = log_p[reference][seeds].mean(axis=1) - log_p[depth][seeds].mean(axis=1)
+    # Columns of two levels: a depth's are a frame.
+    difference = log_p[reference][seeds].mean(axis=1) - log_p[depth][seeds].mean(axis=1)  # type: ignore[call-overload]
     return {
         "image_mean": float(difference.mean()),
         "image_se": float(difference.sem()),
@@ -70,8 +71,8 @@ def _over_images(
 
 def _trend(nll: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the row of the slope against log2 K, fitted to each seed that has every depth."""
-    layered = nll[[depth for depth in nll if depth > 0]].dropna(axis=1, how="all")
-    depths = sorted(layered.columns)
+    layered = nll[[depth for depth in map(int, nll.columns) if depth > 0]].dropna(axis=1, how="all")
+    depths = sorted(map(int, layered.columns))
     if len(depths) < 2:
         return []
     complete = layered[depths].dropna()

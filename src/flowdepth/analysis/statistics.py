@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -73,12 +74,13 @@ def holm(p_values: Iterable[float]) -> list[float]:
     p = np.asarray(list(p_values), dtype=np.float64)
     made = np.isfinite(p)
     p[made] = multipletests(p[made], method="holm")[1]
-    return p.tolist()
+    adjusted: list[float] = p.tolist()
+    return adjusted
 
 
 def paired_difference(
-    values_by_seed: Mapping[int, float],
-    reference_by_seed: Mapping[int, float],
+    values_by_seed: Mapping[Any, float],
+    reference_by_seed: Mapping[Any, float],
     level: float = 0.95,
 ) -> Interval:
     """Return the interval of ``value - reference`` over the seeds that both have.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,10 @@ def summary_table(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     reference = _nll_by_seed(metrics[metrics["depth"] == 0])
     log_p = images.groupby(["depth", "image"])["log_p"].mean()
     across_images = log_p.groupby("depth").sem()
+    by_depth: Iterable[tuple[Any, pd.DataFrame]] = metrics.groupby("depth")
     rows = [
         _summary_row(depth, rows, reference, across_images.get(depth, np.nan))
-        for depth, rows in metrics.groupby("depth")
+        for depth, rows in by_depth
     ]
     frame = pd.DataFrame(rows)
     return frame.astype({"parameters": "Int64"})

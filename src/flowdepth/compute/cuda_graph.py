@@ -67,6 +67,6 @@ def undone(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]
         value.copy_(state[key]) if key in state else value.zero_()
 
 
-def _state(optimizer: torch.optim.Optimizer) -> dict[tuple[nn.Parameter, str], Tensor]:
+def _state(optimizer: torch.optim.Optimizer) -> dict[tuple[Tensor, str], Tensor]:
     entries = optimizer.state.items()
     return {(parameter, name): value for parameter, held in entries for name, value in held.items()}

@@ -113,7 +113,10 @@ def _keep_freed_memory() -> None:
 
 def used(device: torch.device) -> dict[str, str | int | float]:
     """Return what `provenance.Job.write` is to be told of a device: its kind, name and peak."""
-    facts = {"device": device.type, "threads": torch.get_num_threads()}
+    facts: dict[str, str | int | float] = {
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+    }
     if device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(device) / 2**20
         facts |= {

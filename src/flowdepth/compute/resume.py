@@ -168,7 +168,10 @@ def _verified(sealed: bytes) -> bytes | None:
 
 def _header(content: bytes) -> dict[str, Any]:
     size = int.from_bytes(content[:8], "little")
-    return json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["sidecar"])
+    header: dict[str, Any] = json.loads(
+        json.loads(content[8 : 8 + size])["__metadata__"]["sidecar"]
+    )
+    return header
 
 
 def _groups(content: bytes) -> dict[str, dict[str, Tensor]]:

@@ -42,5 +42,7 @@ def image_normals(
     device: torch.device | str,
 ) -> Tensor:
     """Return standard normals [R, N, *shape], each image's from the stream ``(*path, image)``."""
-    kind = {"shape": shape, "dtype": dtype, "device": device}
-    return torch.stack([normals(seeds, *path, image, **kind) for image in images], 1)
+    return torch.stack(
+        [normals(seeds, *path, image, shape=shape, dtype=dtype, device=device) for image in images],
+        1,
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 from flowdepth.base.errors import UserError
 
@@ -29,7 +29,7 @@ def unpacked(path: Path, most: int) -> bytes:
         raise UserError(f"{path}: damaged ({error}); delete it and fetch it again") from error
 
 
-def check_md5(path: Path, file: BinaryIO, expected: str) -> None:
+def check_md5(path: Path, file: io.BytesIO | io.BufferedReader, expected: str) -> None:
     """Compare the content of ``file``, which is from ``path``, with its published MD5 sum.
 
     Raises

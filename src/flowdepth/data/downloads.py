@@ -16,7 +16,7 @@ import torch
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_bytes
 from flowdepth.data import catalogue
-from flowdepth.settings.study import Dataset
+from flowdepth.settings.sections import Dataset
 
 TIMEOUT = 30.0  # seconds
 
@@ -46,7 +46,8 @@ def web_file(address: str) -> bytes:
     """Return the content of a file on the web."""
     print(f"downloading {address}", flush=True)
     with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:  # noqa: S310
-        return answer.read()
+        content: bytes = answer.read()
+        return content
 
 
 def torchvision_files(name: str, paths: tuple[Path, ...]) -> Iterator[tuple[Path, bytes]]:
@@ -77,7 +78,8 @@ def torchvision_datasets() -> ModuleType:
             raise
         _declare_torchvision_operators()
         import torchvision.datasets
-    return torchvision.datasets
+    datasets: ModuleType = torchvision.datasets
+    return datasets
 
 
 def _declare_torchvision_operators() -> None:

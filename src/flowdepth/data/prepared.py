@@ -73,7 +73,7 @@ def pixel_sums(images: Images) -> dict[str, str]:
 
 def tensor_sum(tensor: Tensor) -> str:
     """Return the SHA-256 sum of a tensor's values in memory order."""
-    return hashlib.sha256(tensor.cpu().contiguous().numpy()).hexdigest()
+    return hashlib.sha256(tensor.cpu().contiguous().numpy().data).hexdigest()
 
 
 def save(images: Images, path: Path) -> None:

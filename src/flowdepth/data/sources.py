@@ -32,7 +32,8 @@ def read(dataset: Dataset) -> Source:
         If a file is missing and cannot be downloaded, or is not what it should be.
     """
     module = import_module(f"flowdepth.data.readers.{catalogue.reader(dataset)}")
-    return module.read(dataset)
+    source: Source = module.read(dataset)
+    return source
 
 
 def plan_by_share(pool: str, images: int, dataset: Dataset) -> dict[str, tuple[str, Tensor]]:

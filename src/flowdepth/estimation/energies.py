@@ -33,7 +33,7 @@ def energy(name: str, z: Tensor) -> Tensor:
     """Return ``U(z)`` [...] for points ``z`` [..., 2]."""
     x, y = z.unbind(-1)
     if name == "U1":
-        ring = 0.5 * ((z.norm(dim=-1) - 2) / 0.4).square()
+        ring: Tensor = 0.5 * ((z.norm(dim=-1) - 2) / 0.4).square()
         return ring - torch.logaddexp(_bump(x - 2, 0.6), _bump(x + 2, 0.6))
     height = y - torch.sin(2 * math.pi * x / 4)
     wall = -_bump((x.abs() - 4).clamp_min(0), 0.4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ def examples(model: FlowVAE, x: Tensor, seeds: tuple[int, ...]) -> dict[str, Ten
     """Return the first test images, their reconstructions, and images decoded from the prior."""
     originals = x[:MOST_EXAMPLES].expand(len(seeds), -1, -1)
     shape = (MOST_EXAMPLES, 1, model.latent)
-    kind = {"dtype": x.dtype, "device": x.device}
+    draw = partial(normals, seeds, shape=shape, dtype=x.dtype, device=x.device)
     q = model.encode(originals)
-    eps = normals(seeds, "reconstruction", shape=shape, **kind)[:, : originals.shape[1]]
+    eps = draw("reconstruction")[:, : originals.shape[1]]
     _, z, _ = q.sample(eps)
-    prior = normals(seeds, "prior", shape=shape, **kind)
+    prior = draw("prior")
     mean = model.observation.mean
     return {
         "originals": x[:MOST_EXAMPLES],

@@ -159,7 +159,8 @@ def _encoded(
 
 
 def _estimate_chunk(model: FlowVAE, x: Tensor, q: Posterior, eps: Tensor, size: int) -> Estimate:
-    log_w, reconstruction, z_sum = [], 0.0, 0.0
+    log_w = []
+    reconstruction = z_sum = eps.new_zeros((), dtype=torch.float64)
     for part in eps.split(size, -2):
         w = log_weight(model, x, q, part)
         log_w.append(w.total().double())

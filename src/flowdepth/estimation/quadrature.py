@@ -104,7 +104,8 @@ def log_joint_grid(model: FlowVAE, images: Tensor, axis: Tensor) -> Tensor:
     """
     x = images.expand(model.replicas, -1, -1)
     values = _Joint(model, x, len(axis)).log_prob(torch.cartesian_prod(axis, axis))
-    return values.unflatten(-1, (len(axis), len(axis)))
+    grid: Tensor = values.unflatten(-1, (len(axis), len(axis)))
+    return grid
 
 
 @dataclass(frozen=True)

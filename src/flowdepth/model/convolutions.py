@@ -7,6 +7,7 @@ replica after another, so that a grouped convolution keeps the replicas apart.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ class Convolution(nn.Module):
         """Return the maps of the next layer."""
         layer, replicas = self.layer, len(self.weight)
         sizes = {"stride": layer.stride, "padding": layer.padding, "groups": replicas}
-        convolve = functional.conv2d
+        convolve: Callable[..., Tensor] = functional.conv2d
         if layer.transposed:
             convolve, sizes["output_padding"] = functional.conv_transpose2d, layer.stride - 1
         y = convolve(x, self.weight.flatten(0, 1), self.bias.flatten(), **sizes)
@@ -74,7 +75,8 @@ class Rows(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the rows."""
-        return maps.unflatten(1, (self.replicas, -1)).flatten(2).transpose(0, 1)
+        by_replica: Tensor = maps.unflatten(1, (self.replicas, -1))
+        return by_replica.flatten(2).transpose(0, 1)
 
 
 def encoder(model: Model, pixels: int, replicas: int) -> tuple[nn.Module, int]:

@@ -46,7 +46,8 @@ class Hidden(nn.Module):
         if self.activation == "gated":
             return functional.glu(y)
         if self.activation == "maxout":
-            return y.unflatten(-1, (self.pieces, -1)).amax(-2)
+            pieces: Tensor = y.unflatten(-1, (self.pieces, -1))
+            return pieces.amax(-2)
         return _POINTWISE[self.activation](y)
 
 

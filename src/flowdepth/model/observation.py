@@ -11,7 +11,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import BackwardCFunction, FunctionCtx, once_differentiable
 from torch.nn.functional import softplus
 
 from flowdepth.settings.sections import Model
@@ -25,7 +25,8 @@ class Bernoulli(nn.Module):
 
     def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
         """Return log p(x|z) [R, N, S] in nats, of pixels that are 0 or 1."""
-        return _BernoulliLogProb.apply(x.unsqueeze(-2), logits)
+        log_prob: Tensor = _BernoulliLogProb.apply(x.unsqueeze(-2), logits)  # type: ignore[no-untyped-call]
+        return log_prob
 
     def log_prob_pairs(self, x: Tensor, logits: Tensor) -> Tensor:
         """Return log p(x|z) [R, N, M] in nats of every image at every point, [R, M, P]."""
@@ -52,8 +53,9 @@ class _BernoulliLogProb(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[None, Tensor]:
-        x, logits = ctx.saved_tensors
+    def backward(ctx: BackwardCFunction, gradient: Tensor) -> tuple[None, Tensor]:
+        saved: tuple[Tensor, ...] = ctx.saved_tensors
+        x, logits = saved
         return None, (x - logits.sigmoid()).mul_(gradient.unsqueeze(-1))
 
 

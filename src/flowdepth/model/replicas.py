@@ -49,8 +49,8 @@ def _initialise(vae: FlowVAE, row: int, seed: int) -> None:
             weight = module.weight[row]
             if module is vae.head:  # the other columns are the flow's
                 weight = weight[:, : 2 * vae.latent]
-            convolved = isinstance(module, Convolution)
-            bound = module.bound if convolved else math.sqrt(6 / sum(weight.shape))
+            glorot = math.sqrt(6 / sum(weight.shape))
+            bound = module.bound if isinstance(module, Convolution) else glorot
             weight.uniform_(-bound, bound, generator=generator(seed, "initial", name))
             module.bias[row].zero_()
     if vae.shared is None:

@@ -117,7 +117,7 @@ def network_size(model: Model, pixels: int, outputs: int) -> NetworkSize:
         for layers in widths
     ]
     units = 2 * model.pieces * sum(model.hidden) + 2 * pixels
-    return NetworkSize(*weights, sum(weights), units, units)
+    return NetworkSize(weights[0], weights[1], sum(weights), units, units)
 
 
 def _convolutional_size(model: Model, outputs: int) -> NetworkSize:

@@ -112,7 +112,8 @@ class FlowVAE(nn.Module):
         out = self.head(self.trunk(x))
         base = [self.latent, self.latent]
         if self.shared is not None:
-            return Posterior(*out.split(base, -1), self.layers(self.shared))
+            mu, log_var = out.split(base, -1)
+            return Posterior(mu, log_var, self.layers(self.shared))
         # One split for all: the gradients of its parts are put together in one copy.
         mu, log_var, *layers = out.split(base + self._layer_sizes, -1)
         return Posterior(mu, log_var, self._shaped(*layers))
@@ -130,7 +131,8 @@ class FlowVAE(nn.Module):
         """Return the decoder's output [R, N, S, P] for latent points ``z`` [R, N, S, D]."""
         with torch.autocast(z.device.type, torch.bfloat16, enabled=self.bf16_decoder):
             flat = self.output(self.decoder(z.flatten(1, 2)))
-        return flat.to(z.dtype).unflatten(1, z.shape[1:3])
+        decoded: Tensor = flat.to(z.dtype).unflatten(1, z.shape[1:3])
+        return decoded
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Return log p(x|z) [R, N, S] in nats."""

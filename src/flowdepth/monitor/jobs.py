@@ -23,7 +23,7 @@ from flowdepth.study import layout
 State = Literal["done", "running", "failed", "stopped", "waiting", "stale"]
 STATES: tuple[State, ...] = get_args(State)
 # In the order of the data; other rules come last.
-STAGES = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
+STAGES: tuple[str, ...] = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
 STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report", "paper")
 # From the start of a job's log to its heartbeat at most: it imports torch.
 _SECONDS_TO_START = 120

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -45,7 +45,11 @@ def view(jobs: Sequence[Job], width: int, height: int) -> Group:
     packs = _packs(jobs)
     # The lines beside the packs: the counts, the table's head and end, the other stages, blanks.
     shown = _that_fit(packs, height - len(wrong) - 8)
-    parts = [Text(counts(jobs)), _table(shown), Text(_left_out(len(packs) - len(shown)))]
+    parts: list[RenderableType] = [
+        Text(counts(jobs)),
+        _table(shown),
+        Text(_left_out(len(packs) - len(shown))),
+    ]
     return Group(*parts, _stages(jobs), Text("\n".join(wrong)))
 
 

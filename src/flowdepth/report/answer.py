@@ -21,7 +21,7 @@ def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     done = summary[summary["seeds"] > 0]
     if done.empty:
         return "No training finished, so there is no answer."
-    best = done.loc[done["nll_mean"].idxmin()]
+    best = done.iloc[int(done["nll_mean"].argmin())]
     vanilla, places = _made(comparisons, VANILLA), _places(comparisons)
     return f"{_lead(done, best)}{_comparison(done, best, vanilla, places)}."
 
@@ -51,7 +51,8 @@ def warning(summary: pd.DataFrame) -> str:
     """Return what is wrong with the estimates of which depths, or nothing."""
     doubtful = summary[summary["k_hat_share_mean"] > WARNING_SHARE]
     shares = [
-        f"K = {row.depth} ({100 * row.k_hat_share_mean:.1f} %)" for row in doubtful.itertuples()
+        f"K = {depth} ({100 * share:.1f} %)"
+        for depth, share in zip(doubtful["depth"], doubtful["k_hat_share_mean"], strict=True)
     ]
     if not shares:
         return ""
@@ -73,13 +74,14 @@ def may_be_best(metrics: pd.DataFrame) -> list[int]:
     knows which it is (the confidence set of multiple comparisons with the best, Hsu 1984).
     """
     nll = metrics.pivot(index="seed", columns="depth", values="nll").dropna(axis=1, how="all")
-    others = len(nll.columns) - 1
+    depths = [*map(int, nll.columns)]
+    others = len(depths) - 1
     beaten = {
         depth
-        for depth, other in permutations(nll.columns, 2)
+        for depth, other in permutations(depths, 2)
         if (found := _paired(nll, depth, other)).mean > 0 and found.p * others < LEVEL
     }
-    return [depth for depth in nll.columns if depth not in beaten] if beaten else []
+    return [depth for depth in depths if depth not in beaten] if beaten else []
 
 
 def _paired(nll: pd.DataFrame, depth: int, other: int) -> Interval:
@@ -165,9 +167,10 @@ def _steps(rows: pd.DataFrame) -> list[str]:
     """Return the sentence on neighbouring depths, where it says more than the one above."""
     if len(rows) < 2 or rows["p_holm"].isna().all():
         return []
+    changed = rows.loc[rows["p_holm"] < LEVEL, ["reference", "depth", "mean"]]
     shown = [
-        f"from {row.reference} to {row.depth} ({'lower' if row.mean < 0 else 'higher'})"
-        for row in rows[rows["p_holm"] < LEVEL].itertuples()
+        f"from {lower} to {depth} ({'lower' if mean < 0 else 'higher'})"
+        for lower, depth, mean in changed.itertuples(index=False)
     ]
     if not shown:
         return ["No step between neighbouring depths is shown to change the NLL."]

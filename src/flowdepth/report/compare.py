@@ -76,8 +76,8 @@ def overview(
     row |= {"depths": ", ".join(map(str, summary["depth"])), "seeds": str(len(settings["seeds"]))}
     if summary["nll_mean"].isna().all():
         return row | dict.fromkeys(("lowest at K", "NLL [95 %]"), "failed")
-    best = summary["nll_mean"].idxmin()
-    depth = summary["depth"][best]
+    best = int(summary["nll_mean"].argmin())
+    depth = summary["depth"].iloc[best]
     test = compared[(compared["kind"] == VANILLA) & (compared["depth"] == depth)]
     return row | {
         "lowest at K": str(depth),

@@ -16,7 +16,8 @@ from flowdepth.report.registry import Figure
 def draw(figure: Figure, results: StudyResults) -> Drawing:
     """Return the figure of these results."""
     module = import_module(f"flowdepth.report.figures.{figure.module}")
-    return called(getattr(module, figure.name), results)
+    drawing: Drawing = called(getattr(module, figure.name), results)
+    return drawing
 
 
 def write_figures(stage: str, results: StudyResults) -> Iterator[Path]:

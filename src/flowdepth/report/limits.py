@@ -12,7 +12,8 @@ def limits(dataset: dict[str, Any]) -> list[str]:
 
 
 def _pixels(dataset: dict[str, Any]) -> int:
-    return dataset["height"] * dataset["width"]
+    pixels: int = dataset["height"] * dataset["width"]
+    return pixels
 
 
 def _sentences(sizes: dict[str, int], found: dict[str, int], pixels: int) -> Iterator[str]:

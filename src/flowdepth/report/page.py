@@ -14,6 +14,7 @@ from flowdepth.report import pages, registry
 from flowdepth.report.answer import answer, may_be_best, remarks, warning
 from flowdepth.report.citation import bibtex
 from flowdepth.report.limits import limits
+from flowdepth.report.registry import Figure, Table
 from flowdepth.report.setting import set_table
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
@@ -60,7 +61,8 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
 
 def _sections(study: Study) -> dict[str, str]:
     """Return the titles of the sections that have something to show, in the page's order."""
-    filled = {one.section for one in (*registry.figures(study), *registry.tables(study))}
+    shown: list[Figure | Table] = [*registry.figures(study), *registry.tables(study)]
+    filled = {one.section for one in shown}
     optional = {
         "posteriors": "posteriors" in filled,
         "published": "published" in filled or bool(study.report.deviations),
@@ -94,7 +96,7 @@ def _seed_rows(metrics: pd.DataFrame) -> list[list[str]]:
     return pages.rows(shown.map(_text))
 
 
-def _text(value: object) -> str:
+def _text(value: str | float | None) -> str:
     if pd.isna(value):
         return ""
     if isinstance(value, float):

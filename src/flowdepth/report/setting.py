@@ -15,7 +15,8 @@ from flowdepth.report.typesetting import write_table
 
 def set_table(table: Table, results: StudyResults) -> pd.DataFrame:
     """Return the table of these results as text."""
-    return called(getattr(tables, table.name), results)
+    frame: pd.DataFrame = called(getattr(tables, table.name), results)
+    return frame
 
 
 def write_tables(stage: str, results: StudyResults) -> Iterator[Path]:

@@ -6,9 +6,10 @@ The same data gives the same bytes: no dates, no random identifiers, no fonts of
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +17,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 from numpy.typing import ArrayLike, NDArray
 
 from flowdepth.base.files import write_bytes
@@ -30,7 +32,7 @@ DASHED = (0, (4, 3))  # K = 0 where it is a line
 FORMATS = ("svg", "pdf", "png")
 COLUMN = 3.25  # inches, of a two-column paper
 
-_RC = {
+_RC: dict[RcKeyType, Any] = {
     "figure.figsize": (WIDTH, HEIGHT),
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -57,7 +59,7 @@ _RC = {
     "pdf.fonttype": 42,
 }
 # Times as matplotlib carries it, one size below a paper's text.
-_PAPER = {
+_PAPER: dict[RcKeyType, Any] = {
     "figure.figsize": (COLUMN, COLUMN * HEIGHT / WIDTH),
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
@@ -160,7 +162,8 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
 
 def mark_failed(axes: Axes, depths: Iterable[int]) -> None:
     """Write where depths without a result would stand that they failed."""
-    place = {"transform": axes.get_xaxis_transform(), "rotation": 90, "ha": "center"}
+    place: dict[str, Any] = {"rotation": 90, "ha": "center"}
+    place["transform"] = axes.get_xaxis_transform()
     for depth in depths:
         axes.text(float(depth_positions(depth)), 0.04, "failed", color=GREY, **place)
 
@@ -195,11 +198,13 @@ def spread(targets: ArrayLike, gap: float, low: float, high: float) -> NDArray[n
     return placed
 
 
-def label_ends(axes: Axes, ends: dict[str, tuple[float, float, object]]) -> None:
+def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, object]]) -> None:
     """Write each text at the right edge, beside its line's end ``(x, y, colour)``."""
     low, high = axes.get_ylim()
-    rows = axes.get_subplotspec().get_gridspec().nrows
-    points = axes.figure.get_figheight() * 72 * 0.8 / rows  # height of the axes, about
+    place = axes.get_subplotspec()
+    rows = place.get_gridspec().nrows if place else 1
+    inches = axes.figure.get_figure(root=True).get_figheight()
+    points = inches * 72 * 0.8 / rows  # height of the axes, about
     gap = (high - low) * mpl.rcParams["font.size"] * 1.15 / points
     heights = spread([min(max(y, low), high) for _, y, _ in ends.values()], gap, low, high)
     for (text, (x, y, colour)), height in zip(ends.items(), heights, strict=True):

@@ -75,10 +75,11 @@ def _last_step(summary: pd.DataFrame, convergence: pd.DataFrame) -> dict[str, li
 
 def comparisons(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the differences between depths as text, a row per comparison and one for the trend."""
+    rows = [*compared[["kind", "reference", "depth"]].itertuples(index=False)]
     return pd.DataFrame(
         {
-            "K": [_depths(row) for row in compared.itertuples()],
-            "compared with": [_reference(row) for row in compared.itertuples()],
+            "K": [_depths(*row) for row in rows],
+            "compared with": [_reference(kind, lower) for kind, lower, _ in rows],
             "seeds": _seeds(compared),
             "difference in NLL [95 %]": intervals(compared, "", BRACKET, sign="+"),
             "p": compared["p"].map(p_value),
@@ -96,7 +97,7 @@ def exact(exact: pd.DataFrame) -> pd.DataFrame:
     seeds = seeds.reindex(sorted(exact["depth"].unique()), fill_value=0)
     seeds["failed"] = exact.groupby("depth").size() - seeds["seeds"]
     means = done.groupby("depth").mean(numeric_only=True).reindex(seeds.index)
-    worst = done.groupby("depth").agg(lambda column: column.abs().max()).reindex(seeds.index)
+    worst = done.groupby("depth").agg(_largest).reindex(seeds.index)
     columns = {
         "K": seeds.index.map(str),
         "seeds": _seeds(seeds),
@@ -109,6 +110,11 @@ def exact(exact: pd.DataFrame) -> pd.DataFrame:
         "worst image": plain(worst["worst_image_in_mcse"], 1),
     }
     return _with_failures(pd.DataFrame(columns), seeds, keep=("K", "seeds"))
+
+
+def _largest(column: pd.Series) -> float:
+    largest: float = column.abs().max()
+    return largest
 
 
 def costs(costs: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
@@ -176,17 +182,16 @@ def _price_of_a_nat(train: pd.Series, compared: pd.DataFrame) -> pd.Series:
         (compared["kind"] == VANILLA) & (compared["p_holm"] < LEVEL) & (compared["mean"] < 0)
     ]
     gained = -shown.set_index("depth")["mean"].reindex(train.index)
-    return (train - train.get(0, math.nan)) / gained
+    price: pd.Series = (train - train.get(0, math.nan)) / gained
+    return price
 
 
-def _depths(row: object) -> str:
-    return f"{row.reference}–{row.depth}" if row.kind == TREND else str(row.depth)
+def _depths(kind: str, reference: int, depth: int) -> str:
+    return f"{reference}–{depth}" if kind == TREND else str(depth)
 
 
-def _reference(row: object) -> str:
-    return (
-        "per doubling of K" if row.kind == TREND else _COMPARED_WITH[row.kind].format(row.reference)
-    )
+def _reference(kind: str, reference: int) -> str:
+    return "per doubling of K" if kind == TREND else _COMPARED_WITH[kind].format(reference)
 
 
 def _seeds(frame: pd.DataFrame) -> list[str]:

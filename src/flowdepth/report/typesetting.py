@@ -22,7 +22,10 @@ def intervals(frame: pd.DataFrame, prefix: str, form: str, sign: str = "") -> li
     parts = frame[[f"{prefix}{part}" for part in ("mean", "low", "high")]]
     places = decimals((parts[f"{prefix}high"] - parts[f"{prefix}low"]) / 2)
     # z: a rounded -0.00 is written 0.00
-    return [_interval(*row, form, f"{sign}z.{places}f") for row in parts.itertuples(index=False)]
+    return [
+        _interval(mean, low, high, form, f"{sign}z.{places}f")
+        for mean, low, high in parts.itertuples(index=False)
+    ]
 
 
 def _interval(mean: float, low: float, high: float, form: str, digits: str) -> str:
@@ -72,7 +75,8 @@ def p_value(p: float) -> str:
 def markdown(frame: pd.DataFrame) -> str:
     """Return the table as aligned Markdown, numbers to the right."""
     frame = frame.map(_escape_markdown).rename(columns=_escape_markdown)
-    widths = [max(len(name), *frame[name].map(len), 1) for name in frame]
+    names = [*map(str, frame)]
+    widths = [max(len(name), *frame[name].map(len), 1) for name in names]
 
     def line(cells: Iterator[str]) -> str:
         padded = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
@@ -80,7 +84,7 @@ def markdown(frame: pd.DataFrame) -> str:
 
     rule = "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|\n"
     rows = (line(iter(row)) for row in frame.itertuples(index=False))
-    return line(iter(frame)) + rule + "".join(rows)
+    return line(iter(names)) + rule + "".join(rows)
 
 
 def latex(frame: pd.DataFrame, marked: Collection[str] = ()) -> str:
@@ -91,7 +95,7 @@ def latex(frame: pd.DataFrame, marked: Collection[str] = ()) -> str:
             r"% needs \usepackage{booktabs}",
             rf"\begin{{tabular}}{{{'r' * frame.shape[1]}}}",
             r"\toprule",
-            " & ".join(map(escape_latex, frame)) + r" \\",
+            " & ".join(map(escape_latex, map(str, frame))) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",

@@ -45,8 +45,9 @@ def _suggestion(path: tuple[int | str, ...], root: type[BaseModel]) -> str:
 
 
 def _section_at(path: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel]:
-    section: Any = root
+    found: Any = root
     for part in path:
         listed = isinstance(part, int)
-        section = get_args(section)[0] if listed else section.model_fields[part].annotation
+        found = get_args(found)[0] if listed else found.model_fields[part].annotation
+    section: type[BaseModel] = found
     return section

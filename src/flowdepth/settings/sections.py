@@ -35,7 +35,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def canonical(self, without: Mapping[str, Any] | None = None) -> str:
+    def canonical(self, without: set[str] | Mapping[str, Any] | None = None) -> str:
         """Return the settings as JSON that depends on their values alone, not on their order.
 
         ``without`` are keys to leave out, as pydantic's ``exclude`` takes them.
@@ -47,7 +47,8 @@ class Section(BaseModel):
 class Dataset(Section):
     """Which images, how they are split, and how grey values become pixels of the model."""
 
-    name: Literal[*KNOWN, "npz"] = "digits"
+    # mypy knows only names that are written out.
+    name: Literal[*KNOWN, "npz"] = "digits"  # type: ignore[valid-type]
     root: Location = "data"
     binarisation: Literal["static", "dynamic", "threshold", "none"] = "static"
     validation: Share = 0.1
@@ -106,7 +107,8 @@ class Flow(Section):
 
     model_config = ConfigDict(json_schema_extra={"type": ["object", "string"]})
 
-    kind: Literal[*KINDS] = "planar"
+    # mypy knows only names that are written out.
+    kind: Literal[*KINDS] = "planar"  # type: ignore[valid-type]
     parameters: Literal["amortised", "shared"] = "amortised"
 
     @model_validator(mode="before")

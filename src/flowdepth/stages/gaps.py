@@ -49,7 +49,7 @@ def _print_result(frame: pd.DataFrame, split: InferenceGap, settings: Gaps) -> N
         return
     share = split.from_optimised.double().mean().item()
     print(f"log p(x) from the optimised posterior's samples for {share:.0%} of the images")
-    (row,) = gap_summary(frame, frame["depth"].unique()).itertuples()
+    (row,) = gap_summary(frame, frame["depth"].unique().tolist()).itertuples()
     print(
         f"approximation gap {row.approximation_mean:.3f} nats, "
         f"amortisation gap {row.amortisation_mean:.3f} nats; "

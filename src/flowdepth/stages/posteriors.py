@@ -23,7 +23,8 @@ def main() -> None:
     images = layout.outputs("prepare", command.folder)["images"]
     recorder = command.recorder("posteriors", [images, *models])
     written = [*write_figures("posteriors", PosteriorResults(command.study, command.folder))]
-    recorder.write(layout.provenance("posteriors", command.folder), written, **used(device))
+    record = layout.provenance("posteriors", command.folder)
+    recorder.write(record, written, earlier=0.0, **used(device))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def study_facts(
 ) -> dict[str, Any]:
     """Return the facts of ``provenance.json``; what jobs do not share is a list."""
     facts = [*jobs.values()]
-    seconds = defaultdict(float)
+    seconds: dict[str, float] = defaultdict(float)
     for job in facts:
         seconds[job["stage"]] += job["seconds"]
     return {

@@ -102,7 +102,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        facts = json.loads(text)
+        facts: dict[str, Any] = json.loads(text)
         del facts["sha256"]
         if _rendered(facts) == text:
             return facts

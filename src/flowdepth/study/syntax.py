@@ -50,7 +50,7 @@ def _fields(node: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Raise) and isinstance(value, ast.Call):
             value = value.func
         if isinstance(node, ast.JoinedStr):
-            value = list(_joined(value))
+            value = list(_joined(node.values))
         if value is not None and value != []:
             yield f"{name}={_written(value)}"
 
@@ -60,7 +60,7 @@ def _joined(parts: list[ast.expr]) -> Iterator[ast.expr]:
     for are_texts, group in groupby(parts, _is_text):
         if not are_texts:
             yield from group
-        elif text := "".join(part.value for part in group):
+        elif text := "".join(ast.literal_eval(part) for part in group):
             yield ast.Constant(text)
 
 

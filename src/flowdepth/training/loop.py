@@ -11,7 +11,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from flowdepth.compute.cuda_graph import CapturedStep
+from flowdepth.compute.cuda_graph import CapturedStep, Step
 from flowdepth.compute.resume import (
     FORGETFUL,
     Bookmark,
@@ -63,7 +63,7 @@ class PackTraining:
         self.training, self.goal, self.bookmark = training, goal, bookmark
         self.records = [SeedRecord(seed) for seed in seeds]
         self.optimizer = _optimizer(model, training, capturable=validation.is_cuda)
-        self.step = self._update
+        self.step: Step = self._update
         if validation.is_cuda:
             self.step = CapturedStep(self._update, model, self.optimizer)
         self.best = {name: value.clone() for name, value in model.state_dict().items()}
@@ -216,9 +216,11 @@ def _clock(seconds: float) -> str:
 
 def _optimizer(model: FlowVAE, training: Training, capturable: bool) -> torch.optim.Optimizer:
     parameters = [p for p in model.parameters() if p.requires_grad]
-    shared = {"lr": training.learning_rate, "capturable": capturable}
+    rate = training.learning_rate
     if training.optimizer == "adam":
-        return torch.optim.Adam(parameters, fused=True, **shared)
+        return torch.optim.Adam(parameters, rate, fused=True, capturable=capturable)
     if training.optimizer == "adamax":
-        return torch.optim.Adamax(parameters, foreach=True, **shared)
-    return torch.optim.RMSprop(parameters, momentum=training.momentum, foreach=True, **shared)
+        return torch.optim.Adamax(parameters, rate, foreach=True, capturable=capturable)
+    return torch.optim.RMSprop(
+        parameters, rate, momentum=training.momentum, foreach=True, capturable=capturable
+    )

@@ -37,7 +37,7 @@ def read(dataset: Dataset) -> Source:
     downloads.fetch(dataset, _published)
     facts = KNOWN["binarized_mnist"]
     size = (facts.height, facts.width)
-    counts = facts.split._asdict()
+    counts = catalogue.split_sizes(dataset)._asdict()
     files = zip(counts.items(), catalogue.required_files(dataset), strict=True)
     return Source(
         pools={

@@ -45,7 +45,7 @@ def read(dataset: Dataset) -> Source:
     """
     downloads.fetch(dataset, partial(downloads.torchvision_files, PUBLISHED[dataset.name]))
     facts = KNOWN[dataset.name]
-    first, validation, tested = facts.split
+    first, validation, tested = catalogue.split_sizes(dataset)
     trained = first + validation
     size = (facts.height, facts.width)
     shapes = ((trained, *size), (trained,), (tested, *size), (tested,))

@@ -17,8 +17,17 @@ class Layers(Protocol):
     ``z`` [..., S, D]. Log-determinants [..., S] are in nats and positive where the flow expands.
     """
 
+    def __init__(self, *parameters: Tensor) -> None:
+        """Take the parameters in their order."""
+
     def __iter__(self) -> Iterator[Tensor]:
         """Return the parameters in their order."""
+
+    def __getitem__(self, index: int, /) -> Tensor:
+        """Return one of the parameters."""
+
+    def _asdict(self) -> dict[str, Tensor]:
+        """Return the parameters by their names."""
 
     def start(self, noise: Sequence[torch.Generator]) -> None:
         """Fill one set with initial values that make it the identity; a generator a layer."""
@@ -35,4 +44,5 @@ class Layers(Protocol):
 
 def family(kind: str) -> type[Layers]:
     """Return the class ``Layers`` of the flow's module."""
-    return import_module(f"flowdepth.model.flows.{kind}").Layers
+    layers: type[Layers] = import_module(f"flowdepth.model.flows.{kind}").Layers
+    return layers

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import BackwardCFunction, FunctionCtx, once_differentiable
 from torch.nn.functional import softplus as torch_softplus
 
 # The product w . u of a layer that is the identity: its softplus is 1.
@@ -60,7 +60,8 @@ class Layers(NamedTuple):
         if self.w.shape[-2] == 0:
             return z_0, z_0.new_zeros(z_0.shape[:-1])
         lead = z_0.dim() - 2
-        z_k, ladj = _PlanarStack.apply(*(t.reshape(-1, *t.shape[lead:]) for t in (z_0, *self)))
+        flat = (t.reshape(-1, *t.shape[lead:]) for t in (z_0, *self))
+        z_k, ladj = _PlanarStack.apply(*flat)  # type: ignore[no-untyped-call]
         return z_k.view_as(z_0), ladj.view(z_0.shape[:-1])
 
     def inverse(self, z_k: Tensor) -> tuple[Tensor, Tensor]:
@@ -185,12 +186,13 @@ class _PlanarStack(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, g_z: Tensor, g_ladj: Tensor) -> tuple[Tensor, ...]:
-        u, w, a, norm2, u_hat, log_s, *blocks = ctx.saved_tensors
+    def backward(ctx: BackwardCFunction, g_z: Tensor, g_ladj: Tensor) -> tuple[Tensor, ...]:
+        saved: tuple[Tensor, ...] = ctx.saved_tensors
+        u, w, a, norm2, u_hat, log_s, *blocks = saved
         states = zip(blocks[::3], blocks[1::3], blocks[2::3], strict=True)
-        gradients = []
+        gradients: list[list[Tensor]] = []
         for layers, state in reversed([*zip(_blocks(u_hat, w, log_s), states, strict=True)]):
-            g_z, *by_layer = _block_backward(g_z, g_ladj, *layers, *state)
+            g_z, *by_layer = _block_backward(g_z, g_ladj, *(*layers, *state))
             gradients.insert(0, by_layer)
         g_u_hat, g_w, g_b, g_log_s = (torch.cat(parts, 1) for parts in zip(*gradients, strict=True))
         g_u, g_w_hat = _invertible_backward(u, w, a, norm2, log_s, g_u_hat, g_log_s)

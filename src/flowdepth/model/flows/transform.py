@@ -41,7 +41,7 @@ class PlanarTransform(Transform):
                 "[K, D] and [K], or [D], [D] and []; reshape them"
             )
         self.u, self.w, self.b = u, w, b
-        self._layers = Layers(*torch.atleast_2d(u, w), b.reshape(-1))
+        self._layers = Layers(torch.atleast_2d(u), torch.atleast_2d(w), b.reshape(-1))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PlanarTransform):

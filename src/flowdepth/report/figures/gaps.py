@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from flowdepth.report import style
 
@@ -44,7 +45,7 @@ def _bars(
     name: str,
     bottom: pd.Series,
     width: float,
-    colour: NDArray[np.float64],
+    colour: tuple[float, float, float],
 ) -> None:
     bars = axes.bar(
         style.depth_positions(done["depth"]),
@@ -68,10 +69,11 @@ def _intervals(
     axes.vlines(x, low, high, color=_mixed(colour, "black", 0.55), lw=1.8, zorder=4)
 
 
-def _mixed(colour: str, other: str, share: float) -> NDArray[np.float64]:
+def _mixed(colour: str, other: str, share: float) -> tuple[float, float, float]:
     """Return ``share`` of one colour with the rest of another."""
     first, second = (np.array(mpl.colors.to_rgb(c)) for c in (colour, other))
-    return share * first + (1 - share) * second
+    red, green, blue = (share * first + (1 - share) * second).tolist()
+    return red, green, blue
 
 
 def _legend(figure: Figure, done: pd.DataFrame) -> None:
@@ -80,7 +82,12 @@ def _legend(figure: Figure, done: pd.DataFrame) -> None:
         for _, label, colour, share in reversed(_PARTS)
     ]
     if not done["converged"].all():
-        hatch = {"facecolor": style.GREY, "edgecolor": "white", "hatch": _UNFINISHED, "lw": 0}
+        hatch: dict[str, Any] = {
+            "facecolor": style.GREY,
+            "edgecolor": "white",
+            "hatch": _UNFINISHED,
+            "lw": 0,
+        }
         handles.append(mpl.patches.Patch(label="too few steps", **hatch))
-    shape = {"ncols": len(handles), "handlelength": 1.4, "columnspacing": 1.4}
+    shape: dict[str, Any] = {"ncols": len(handles), "handlelength": 1.4, "columnspacing": 1.4}
     figure.legend(handles=handles, loc="outside upper left", frameon=False, **shape)

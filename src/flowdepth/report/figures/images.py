@@ -53,4 +53,4 @@ def _image_rows(rows: dict[str, NDArray[np.float32] | None]) -> Figure:
     axes.set_xticks([])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    return axes.figure
+    return axes.figure.get_figure(root=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -93,10 +94,10 @@ def _column(
     panels: NDArray[np.object_],
     model: FlowVAE,
     x: Tensor,
-    compared: posteriors.Comparison,
+    compared: estimation.Comparison,
     half_width: float,
 ) -> None:
-    place = {"x": 0.98, "y": 0.98, "ha": "right", "va": "top", "fontsize": 7}
+    place: dict[str, Any] = {"x": 0.98, "y": 0.98, "ha": "right", "va": "top", "fontsize": 7}
     for n, axes in enumerate(panels):
         mean, log_p = compared.mean[n], compared.log_p[n]
         _posterior(axes, estimation.pair(model, x[n], log_p, mean, half_width))
@@ -123,9 +124,10 @@ def _levels(density: NDArray[np.float64], cell: float) -> list[float]:
     return [float(falling[place]) for place in reversed(places)]
 
 
-def _shade(index: int) -> tuple[float, ...]:
+def _shade(index: int) -> tuple[float, float, float]:
     share = 0.25 + 0.6 * index / (len(MASSES) - 1)
-    return tuple(1 - share * (1 - c) for c in mpl.colors.to_rgb(style.ACCENT))
+    red, green, blue = (1 - share * (1 - c) for c in mpl.colors.to_rgb(style.ACCENT))
+    return red, green, blue
 
 
 def _scale_bar(axes: Axes, half_width: float) -> None:
@@ -135,7 +137,7 @@ def _scale_bar(axes: Axes, half_width: float) -> None:
     left, right, bottom = *axes.get_xlim(), axes.get_ylim()[0]
     start, height = left + 0.08 * (right - left), bottom + 0.08 * 2 * half_width
     axes.plot([start, start + length], [height, height], color=style.INK, lw=1.2)
-    text = {"va": "bottom", "fontsize": 7, "path_effects": _HALO}
+    text: dict[str, Any] = {"va": "bottom", "fontsize": 7, "path_effects": _HALO}
     axes.text(start, height + 0.02 * 2 * half_width, f"{length:g}", **text)
 
 
@@ -171,7 +173,7 @@ def _spread(models: dict[int, FlowVAE]) -> dict[int, FlowVAE]:
 
 
 def _scatter(axes: Axes, points: NDArray[np.float64], labels: NDArray[np.int64] | None) -> None:
-    dots = {"s": 7, "lw": 0, "alpha": 0.7}
+    dots: dict[str, Any] = {"s": 7, "lw": 0, "alpha": 0.7}
     if labels is None:
         axes.scatter(*points.T, color=style.ACCENT, **dots)
     else:
@@ -180,9 +182,14 @@ def _scatter(axes: Axes, points: NDArray[np.float64], labels: NDArray[np.int64] 
         for label, colour in zip(classes, palette, strict=True):
             mine = points[labels == label]
             axes.scatter(*mine.T, color=colour, **dots)
-            middle = np.median(mine, axis=0)
-            text = {"ha": "center", "va": "center", "path_effects": _HALO, "weight": "bold"}
-            axes.text(*middle, str(label), **text)
+            x, y = np.median(mine, axis=0)
+            text: dict[str, Any] = {
+                "ha": "center",
+                "va": "center",
+                "path_effects": _HALO,
+                "weight": "bold",
+            }
+            axes.text(x, y, str(label), **text)
     axes.grid(visible=False)
 
 

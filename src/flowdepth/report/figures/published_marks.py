@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,13 +28,14 @@ def mark_published(axes: Axes, published: Sequence[Published], depths: Sequence[
     positions = style.depth_positions(depths)
     low, high = _limits(axes, published)
     axes.set_ylim(low, high)
-    below, above = [], []
+    below: list[str] = []
+    above: list[str] = []
     for letter, mark in zip(string.ascii_lowercase, published, strict=False):
         if low <= mark.nll <= high:
             _draw(axes, letter, mark, _place(mark.depth, positions))
         else:
             (below if mark.nll < low else above).append(letter)
-    place = {"transform": axes.transAxes, "color": style.GREY}
+    place: dict[str, Any] = {"transform": axes.transAxes, "color": style.GREY}
     if below:
         axes.text(1.01, 0, " ".join(["↓", *below]), va="top", **place)
     if above:
@@ -58,16 +60,16 @@ def _limits(axes: Axes, published: Sequence[Published]) -> tuple[float, float]:
 
 
 def _draw(axes: Axes, letter: str, mark: Published, x: float | None) -> None:
-    name = {"color": style.GREY, "va": "center", "textcoords": "offset points"}
+    name: dict[str, Any] = {"color": style.GREY, "va": "center", "textcoords": "offset points"}
     if x is None:
         axes.axhline(mark.nll, color=style.GREY, lw=0.9, ls=":", zorder=1)
-        edge = {"xycoords": axes.get_yaxis_transform()}
-        axes.annotate(letter, (0, mark.nll), (3, 5), **edge, **name)
+        edge = axes.get_yaxis_transform()
+        axes.annotate(letter, (0, mark.nll), (3, 5), xycoords=edge, **name)
         return
     if mark.spread is not None:
         bounds = mark.nll - mark.spread, mark.nll + mark.spread
         axes.vlines(x, *bounds, color=style.GREY, lw=0.9, zorder=1)
-    hollow = {"mfc": "white", "mec": style.GREY, "mew": 1.0, "ms": 5, "zorder": 2}
+    hollow: dict[str, Any] = {"mfc": "white", "mec": style.GREY, "mew": 1.0, "ms": 5, "zorder": 2}
     axes.plot(x, mark.nll, "D", **hollow)
     axes.annotate(letter, (x, mark.nll), (-5, 0), ha="right", **name)
 

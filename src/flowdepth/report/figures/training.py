@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -18,7 +21,8 @@ def learning_curves(history: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     history = history[np.isfinite(history["validation"])]
     axes.set_ylim(*_curve_limits(history))
     ends = {}
-    for depth, rows in history.groupby("depth"):
+    by_depth: Iterable[tuple[Any, pd.DataFrame]] = history.groupby("depth")
+    for depth, rows in by_depth:
         curves = rows.pivot(index="epoch", columns="seed", values="validation")
         axes.plot(curves.index, curves, color=colours[depth], lw=0.5, alpha=0.3)
         mean = _mean_curve(curves, metrics[metrics["depth"] == depth])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,11 +27,12 @@ def convergence(convergence: pd.DataFrame) -> Figure:
     axes = figure.add_subplot()
     colours = style.depth_colours(convergence["depth"])
     ends = {}
-    for depth, rows in convergence.groupby("depth"):
+    by_depth: Iterable[tuple[Any, pd.DataFrame]] = convergence.groupby("depth")
+    for depth, rows in by_depth:
         samples, nll = rows["samples"], rows["nll_mean"]
         half = _BAND * rows["nll_mcse"]
         axes.fill_between(samples, nll - half, nll + half, color=colours[depth], alpha=0.2, lw=0)
-        line = {"color": colours[depth], "ls": style.dashes(depth)}
+        line: dict[str, Any] = {"color": colours[depth], "ls": style.dashes(depth)}
         axes.plot(samples, nll, lw=1.4, marker="o", ms=2.5, **line)
         ends[f"K = {depth}"] = (samples.iloc[-1], nll.iloc[-1], colours[depth])
     _sample_axis(axes)
@@ -71,7 +76,8 @@ def _distributions(axes: Axes, images: pd.DataFrame, name: str) -> None:
     if images.empty:
         axes.set_yticks([])
         return
-    spread = images.dropna(subset=name).groupby("depth")[name].quantile(list(_QUANTILES)).unstack()
+    by_depth = images.dropna(subset=name).groupby("depth")[name]
+    spread = by_depth.quantile(np.array(_QUANTILES)).unstack()
     x = style.depth_positions(spread.index)
     for (low, high), width in (((0.05, 0.95), 0.9), ((0.25, 0.75), 3.2)):
         axes.vlines(x, spread[low], spread[high], color=style.ACCENT, lw=width, zorder=2)
@@ -81,8 +87,8 @@ def _distributions(axes: Axes, images: pd.DataFrame, name: str) -> None:
 def _limit(axes: Axes, summary: pd.DataFrame) -> None:
     """Draw the limit of k_hat, and by depth the percentage of images beyond it."""
     axes.axhline(K_HAT_LIMIT, color=style.CONTRAST, lw=0.9, ls=(0, (4, 3)), zorder=1)
-    place = {"transform": axes.get_yaxis_transform(), "va": "top", "fontsize": 7.5}
-    axes.text(1.01, K_HAT_LIMIT, K_HAT_LIMIT, color=style.CONTRAST, **place)
+    place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "top", "fontsize": 7.5}
+    axes.text(1.01, K_HAT_LIMIT, str(K_HAT_LIMIT), color=style.CONTRAST, **place)
     shares = summary.set_index(summary["depth"].map(str))["k_hat_share_mean"].dropna()
     axes.margins(y=0.15)
     for label in axes.get_xticklabels():
