@@ -56,7 +56,7 @@ for depth in study.depths:
         name:
             f"K{depth}"
         input:
-            expand(rules.evaluate.output.metrics, depth=depth, pack=PACKS),
+            packs_of_depth("evaluate", "metrics", depth),
         localrule: True
         message:
             f"K = {depth} is done; `snakemake` brings the report up to date"

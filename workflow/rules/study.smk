@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -111,9 +112,19 @@ def table_files(stage):
 
 
 def of_packs(stage, *names):
-    """Files of every pack of the grid: those of a stage, or some of them by name."""
+    """Files of every pack of the grid: those of a stage, or some of them by name.
+
+    Listed where they are needed: every job reads these rules, and few of them so many names.
+    """
     files = pack_files(stage)
-    return expand([files[name] for name in names or files], **GRID)
+    wanted = [files[name] for name in names or files]
+    return lambda wildcards: expand(wanted, **GRID)
+
+
+def packs_of_depth(stage, name, depth):
+    """One file of every pack at a depth."""
+    file = pack_files(stage)[name]
+    return lambda wildcards: expand(file, depth=depth, pack=PACKS)
 
 
 def pack_seeds(wildcards):
@@ -125,10 +136,15 @@ def asks(resource):
 
     def at_attempt(wildcards, attempt, rulename):
         seeds = len(PACKS[wildcards.pack])
-        first = demand(rulename, study, int(wildcards.depth), seeds)
+        first = first_demand(rulename, int(wildcards.depth), seeds)
         return attempt * getattr(first, resource)
 
     return at_attempt
+
+
+@cache
+def first_demand(stage, depth, seeds):
+    return demand(stage, study, depth, seeds)
 
 
 def code(stage):
@@ -162,11 +178,13 @@ def dataset_facts(wildcards):
 
 
 def pack_settings(stage):
-    return lambda wildcards: study.pack_settings(stage)
+    settings = study.pack_settings(stage)
+    return lambda wildcards: settings
 
 
 def study_settings(*without):
-    return lambda wildcards: study.whole(*without)
+    settings = study.whole(*without)
+    return lambda wildcards: settings
 
 
 def settings_by_key(wildcards):

@@ -6,6 +6,7 @@ Imports neither torch nor pandas: the Snakefile reads it in every job.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -56,7 +57,7 @@ class Study(Section):
             values = getattr(self, key)
             if not values:
                 raise ValueError(f"{key} is empty; list at least one value")
-            repeated = sorted({v for v in values if values.count(v) > 1})
+            repeated = sorted(v for v, times in Counter(values).items() if times > 1)
             if repeated:
                 raise ValueError(
                     f"{key} lists {shown(repeated)} more than once; list each value once"

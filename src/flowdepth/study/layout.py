@@ -62,7 +62,8 @@ def pack(study: Path, depth: int | str, name: str) -> Path:
 
 def packs(folder: Path, study: Study) -> list[Path]:
     """Return the folders of all packs of a study, by depth and then by seeds."""
-    return [pack(folder, depth, name) for depth in study.depths for name in study.packs()]
+    names = [*study.packs()]
+    return [pack(folder, depth, name) for depth in study.depths for name in names]
 
 
 def log(study: Path, stage: str, cell: str = "") -> Path:
