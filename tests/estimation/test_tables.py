@@ -11,7 +11,7 @@ from flowdepth.analysis.columns import EXACT_IMAGES, PACK_CONVERGENCE, PACK_EXAC
 from flowdepth.analysis.gaps import COLUMNS
 from flowdepth.data.inputs import observed
 from flowdepth.data.prepare import prepare
-from flowdepth.estimation import tables
+from flowdepth.estimation import exact_tables, gap_table, tables
 from flowdepth.estimation.gaps import InferenceGap
 from flowdepth.estimation.importance import Estimate, estimate
 from flowdepth.estimation.quadrature import Exact
@@ -109,7 +109,7 @@ EXACT = Exact(LOG_P, torch.full_like(LOG_P, 1e-6), torch.tensor([1e-7, 2e-7], dt
 
 
 def test_exact_nll_is_a_mean_over_the_images() -> None:
-    frame = tables.exact_by_seed(EXACT, said())
+    frame = exact_tables.exact_by_seed(EXACT, said())
     assert tuple(frame) == PACK_EXACT
     assert frame["seed"].tolist() == [*SEEDS]
     assert frame["exact_nll"].tolist() == pytest.approx([15, 35])
@@ -117,13 +117,13 @@ def test_exact_nll_is_a_mean_over_the_images() -> None:
 
 
 def test_a_failed_seed_has_no_exact_nll() -> None:
-    frame = tables.exact_by_seed(EXACT, said(failed=(3,))).set_index("seed")
+    frame = exact_tables.exact_by_seed(EXACT, said(failed=(3,))).set_index("seed")
     assert frame.loc[3].isna().all()
     assert frame.loc[7].notna().all()
 
 
 def test_exact_log_p_has_a_row_per_seed_and_image() -> None:
-    frame = tables.exact_by_image(EXACT, SEEDS)
+    frame = exact_tables.exact_by_image(EXACT, SEEDS)
     assert tuple(frame) == EXACT_IMAGES
     assert frame[["seed", "image"]].to_numpy().tolist() == [[3, 0], [3, 1], [7, 0], [7, 1]]
     assert frame["exact_log_p"].tolist() == [-10, -20, -30, -40]
@@ -142,7 +142,7 @@ def split_of() -> InferenceGap:
 
 
 def test_gaps_have_the_rows_of_the_finished_seeds() -> None:
-    frame = tables.gaps_by_image(split_of(), said(failed=(3,)))
+    frame = gap_table.gaps_by_image(split_of(), said(failed=(3,)))
     assert tuple(frame) == COLUMNS
     assert frame[["seed", "image"]].to_numpy().tolist() == [[7, 0], [7, 1]]
     assert frame["log_p"].tolist() == [-30, -40]
@@ -151,6 +151,6 @@ def test_gaps_have_the_rows_of_the_finished_seeds() -> None:
 
 
 def test_gaps_of_nothing_but_failures_have_their_columns() -> None:
-    frame = tables.gaps_by_image(split_of(), said(failed=SEEDS))
+    frame = gap_table.gaps_by_image(split_of(), said(failed=SEEDS))
     assert frame.empty
     assert tuple(frame) == COLUMNS

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from drawn import overhang
 from flowdepth.analysis.results import StudyResults
 from flowdepth.report import registry, style
-from flowdepth.report.drawing import draw, set_table, write_figures, write_tables
+from flowdepth.report.drawing import draw, write_figures
+from flowdepth.report.setting import set_table, write_tables
 from flowdepth.report.typesetting import latex, markdown
 from flowdepth.settings.study import Study
 from flowdepth.study import layout

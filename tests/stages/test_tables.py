@@ -8,7 +8,7 @@ import pytest
 
 from flowdepth.analysis.results import StudyResults
 from flowdepth.report import registry
-from flowdepth.report.drawing import set_table
+from flowdepth.report.setting import set_table
 from flowdepth.report.typesetting import latex, markdown
 from flowdepth.settings.study import Study
 from flowdepth.stages import tables
