@@ -19,7 +19,7 @@ watch: .venv/installed
 	@$(BIN)/python -m flowdepth.monitor.watch $(if $(STUDY),--configfile $(STUDY))
 
 test: .venv/installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 faults: .venv/installed
 	$(BIN)/pytest -m faults
