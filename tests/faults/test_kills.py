@@ -105,7 +105,7 @@ def stage(study: Checkout, name: str) -> Victim:
     """Return a stage as its rule calls it, for K = 2 where it has a depth."""
     planned = study.snakemake(*SETTINGS, "--forceall", "--dry-run", "--printshellcmds").stdout
     calls = re.findall(rf"python -m (flowdepth\.stages\.{name} .*)", planned)
-    words = shlex.split(next(call for call in calls if "/K2/" in call or len(calls) == 1))
+    words = shlex.split(next(call for call in calls if "--depth 2 " in call or len(calls) == 1))
     return Victim(study, (*words, *(("--save-every", "0.2") if name in SAVING else ())))
 
 

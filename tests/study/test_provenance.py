@@ -128,3 +128,16 @@ def test_provenances_of_two_packs_are_swapped_silently(pack: Path, tmp_path: Pat
     swap(pack / f"train{PROVENANCE}", other / f"train{PROVENANCE}")
     with pytest.raises(UserError, match=r"history.csv: damaged .*seeds0\+1/train.provenance.json"):
         verify_changed(tmp_path)
+
+
+def test_a_study_s_own_files_are_verified_without_those_of_its_packs(
+    pack: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / "paper.tex").write_text("text")
+    leave_provenance(tmp_path, "paper", ["paper/paper.tex"])
+    (pack / "history.csv").write_text("damaged")
+    verify_changed(tmp_path, deep=False)
+    (tmp_path / "paper" / "paper.tex").write_text("damaged")
+    with pytest.raises(UserError, match=r"paper.tex: damaged"):
+        verify_changed(tmp_path, deep=False)

@@ -10,6 +10,9 @@ JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
 
 try:
     submission.check_code(JOB_CODE)
+    # What nothing is made from, the paper, would be found damaged by no job.
+    if workflow.is_main_process:
+        provenance.verify_changed(FOLDER, deep=False)
 except UserError as error:
     raise WorkflowError(str(error))
 

@@ -144,8 +144,11 @@ def verify_outputs(record: Path) -> None:
         verify(_place(record, name))
 
 
-def verify_changed(folder: Path) -> None:
+def verify_changed(folder: Path, deep: bool = True) -> None:
     """Verify every file under ``folder`` of another time than the provenance of its job.
+
+    Without ``deep``, only what the jobs of the whole study wrote, whose provenance lies in
+    ``folder`` itself.
 
     Snakemake gives the outputs of a job one modification time.
     Snakemake clears the outputs of what it is to run again: a damaged input has to be found before.
@@ -155,7 +158,7 @@ def verify_changed(folder: Path) -> None:
     UserError
         If such a file, or a provenance, is not as it was written.
     """
-    for record in sorted(folder.rglob(f"*{PROVENANCE}")):
+    for record in sorted(folder.glob(f"{'**/' * deep}*{PROVENANCE}")):
         finished = record.stat().st_mtime_ns
         for path in (_place(record, name) for name in read(record)["outputs"]):
             if path.exists() and path.stat().st_mtime_ns != finished:
