@@ -1,6 +1,5 @@
-"""What grids of 1 000 and 10 000 cells cost before and while they run; by hand, nothing checks it.
+"""What grids of 1 000 and 10 000 cells cost while they run; by hand, nothing checks it.
 
-    python tests/slurm/scale.py plan        seconds and memory of Snakemake's plan, by pack size
     python tests/slurm/scale.py lengths     measures the digits' jobs, by depth and pack size
     python tests/slurm/scale.py simulate    hours on 8, 64 and 512 GPUs with jobs of these lengths
 
@@ -13,12 +12,9 @@ from __future__ import annotations
 import argparse
 import heapq
 import json
-import re
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from flowdepth.study.layout import PROVENANCE
@@ -33,18 +29,6 @@ GRIDS = {1_000: 100, 10_000: 1_000}
 # Start of a job's two Snakemakes and of torch, as seen on the cluster of the tests.
 START_SECONDS = 15
 LENGTHS = Path(tempfile.gettempdir()) / "flowdepth-lengths.json"
-
-
-def plan(seeds: int, pack: int) -> None:
-    """Print the jobs of a grid, and what a dry run under the SLURM profile takes."""
-    grid = (f"depths={list(range(10))}", f"seeds={list(range(seeds))}", f"seeds_per_job={pack}")
-    words = ["--profile", "profiles/slurm", "--dry-run", "--quiet", "rules", "--config", *grid]
-    start = time.perf_counter()
-    done = _snakemake(ROOT, *words, "name=scale", "gaps={images: 0}")
-    seconds = time.perf_counter() - start
-    jobs = re.search(r"^total +(\d+)", done, re.MULTILINE)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{10 * seeds} cells, packs of {pack}: {jobs[1]} jobs, {seconds:.0f} s, {peak:.0f} MB")
 
 
 def lengths() -> None:
@@ -106,27 +90,25 @@ def simulate(seeds: int, pack: int) -> None:
     print(f"{10 * seeds} cells, packs of {pack}: {sum(chains) / 3600:.1f} h in all, {hours}")
 
 
-def _snakemake(folder: Path, *words: str) -> str:
+def _snakemake(folder: Path, *words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *words], cwd=folder, capture_output=True, text=True
     )
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    return done.stdout + done.stderr
 
 
 def main() -> None:
     """Read the command line, and measure or simulate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=["plan", "lengths", "simulate"])
+    parser.add_argument("action", choices=["lengths", "simulate"])
     action = parser.parse_args().action
     if action == "lengths":
         lengths()
         return
     for seeds in GRIDS.values():
-        # The largest plan last: memory is told as the peak so far.
-        for pack in reversed(PACKS):
-            plan(seeds, pack) if action == "plan" else simulate(seeds, pack)
+        for pack in PACKS:
+            simulate(seeds, pack)
 
 
 if __name__ == "__main__":
