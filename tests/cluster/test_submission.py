@@ -49,7 +49,7 @@ def test_prefix_is_refused_by_snakemake() -> None:
 
 def test_job_runs_other_code_than_it_was_submitted_with(monkeypatch: pytest.MonkeyPatch) -> None:
     submission.check_code("new code")
-    monkeypatch.setenv(submission.CODE_VARIABLE, submission.digest("old code"))
+    monkeypatch.setenv(submission.CODE_VARIABLE, submission.short_hash("old code"))
     submission.check_code("old code")
     with pytest.raises(UserError, match="code has changed"):
         submission.check_code("new code")

@@ -22,7 +22,7 @@ def submit_once():
     this = submission.Submission(study.name, Path.cwd(), JOB_CODE)
     if submission.FORCE_VARIABLE not in os.environ:
         this.check(submission.queue())
-    os.environ[submission.CODE_VARIABLE] = submission.digest(JOB_CODE)
+    os.environ[submission.CODE_VARIABLE] = submission.short_hash(JOB_CODE)
     # The executor has named this run before any setting of ours could reach it.
     executor = workflow.scheduler._executor
     executor.run_uuid = f"{this.prefix}_{executor.run_uuid}"

@@ -34,11 +34,11 @@ class Submission:
     @property
     def prefix(self) -> str:
         """What the names of its jobs begin with."""
-        return f"{self.study[:_LONGEST_STUDY]}-{self._place}-{digest(self.code)}"
+        return f"{self.study[:_LONGEST_STUDY]}-{self._place}-{short_hash(self.code)}"
 
     @property
     def _place(self) -> str:
-        return digest(f"{self.folder}\n{self.study}")
+        return short_hash(f"{self.folder}\n{self.study}")
 
     def check(self, queue: str) -> None:
         """Stop before jobs in ``queue`` are submitted again, or would meet other code.
@@ -56,7 +56,7 @@ class Submission:
             found = _NAME.match(name)
             if found and found["place"] == self._place:
                 again.append(job)
-            elif found and folder == str(self.folder) and found["code"] != digest(self.code):
+            elif found and folder == str(self.folder) and found["code"] != short_hash(self.code):
                 stale.append(job)
         if again:
             raise UserError(_already_there(self.study, again))
@@ -110,14 +110,15 @@ def check_code(code: str) -> None:
     UserError
         If the code differs.
     """
-    submitted = os.environ.get(CODE_VARIABLE, digest(code))
-    if submitted != digest(code):
+    here = short_hash(code)
+    submitted = os.environ.get(CODE_VARIABLE, here)
+    if submitted != here:
         raise UserError(
-            f"the code has changed since this job was submitted: found {digest(code)}, expected "
+            f"the code has changed since this job was submitted: found {here}, expected "
             f"{submitted}; take the edit back, or cancel the study's jobs and run it again"
         )
 
 
-def digest(text: str) -> str:
+def short_hash(text: str) -> str:
     """Return eight hexadecimal digits that stand for ``text``."""
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowdepth.model import sizes
-from flowdepth.model.sizes import Layer
+from flowdepth.model.sizes import ConvolutionSize
 from flowdepth.settings.sections import Model
 
 # E[(h sigmoid(g))^2] = 1 for linear parts h, g ~ N(0, 1.75^2): the gate halves what passes it.
@@ -24,7 +24,7 @@ _GATE_GAIN = 1.75
 class Convolution(nn.Module):
     """A layer's linear part and its gate, maps [N, R * C, H, W] to [N, R * C', H', W']."""
 
-    def __init__(self, replicas: int, layer: Layer) -> None:
+    def __init__(self, replicas: int, layer: ConvolutionSize) -> None:
         super().__init__()
         self.layer = layer
         outer, inner = layer.filters, layer.inputs
@@ -92,5 +92,5 @@ def decoder(model: Model, pixels: int, replicas: int) -> tuple[nn.Module, nn.Mod
     return nn.Sequential(Maps(1), *layers), nn.Sequential(*output, Rows(replicas))
 
 
-def _stack(replicas: int, layers: tuple[Layer, ...]) -> list[Convolution]:
+def _stack(replicas: int, layers: tuple[ConvolutionSize, ...]) -> list[Convolution]:
     return [Convolution(replicas, layer) for layer in layers]

@@ -14,7 +14,7 @@ from flowdepth.settings.sections import Model
 SIDE = 28
 
 
-class Layer(NamedTuple):
+class ConvolutionSize(NamedTuple):
     """A convolution of ``inputs`` channels [before, before] to ``outputs`` channels [after, after].
 
     Transposed where it enlarges. A gated one, ``h * sigmoid(g)``, has twice the filters.
@@ -72,25 +72,25 @@ class Layer(NamedTuple):
 
 FEATURES = 256
 ENCODER = (
-    Layer(1, 32, 5, SIDE, SIDE),
-    Layer(32, 32, 5, SIDE, 14),
-    Layer(32, 64, 5, 14, 14),
-    Layer(64, 64, 5, 14, 7),
-    Layer(64, 64, 5, 7, 7),
-    Layer(64, FEATURES, 7, 7, 1),
+    ConvolutionSize(1, 32, 5, SIDE, SIDE),
+    ConvolutionSize(32, 32, 5, SIDE, 14),
+    ConvolutionSize(32, 64, 5, 14, 14),
+    ConvolutionSize(64, 64, 5, 14, 7),
+    ConvolutionSize(64, 64, 5, 7, 7),
+    ConvolutionSize(64, FEATURES, 7, 7, 1),
 )
-OUTPUT = Layer(32, 1, 1, SIDE, SIDE, gated=False)
+OUTPUT = ConvolutionSize(32, 1, 1, SIDE, SIDE, gated=False)
 
 
-def decoder(latent: int) -> tuple[Layer, ...]:
+def decoder(latent: int) -> tuple[ConvolutionSize, ...]:
     """Return the layers from ``latent`` dimensions to the one before `OUTPUT`."""
     return (
-        Layer(latent, 64, 7, 1, 7),
-        Layer(64, 64, 5, 7, 7),
-        Layer(64, 32, 5, 7, 14),
-        Layer(32, 32, 5, 14, 14),
-        Layer(32, 32, 5, 14, SIDE),
-        Layer(32, 32, 5, SIDE, SIDE),
+        ConvolutionSize(latent, 64, 7, 1, 7),
+        ConvolutionSize(64, 64, 5, 7, 7),
+        ConvolutionSize(64, 32, 5, 7, 14),
+        ConvolutionSize(32, 32, 5, 14, 14),
+        ConvolutionSize(32, 32, 5, 14, SIDE),
+        ConvolutionSize(32, 32, 5, SIDE, SIDE),
     )
 
 
