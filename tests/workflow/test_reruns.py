@@ -58,3 +58,12 @@ def test_an_edit_makes_the_jobs_of_the_table_run_again(
         study, words = finished.copy(tmp_path / "study"), words[:1]
         subprocess.run(["bash", "-c", command], cwd=study.folder, check=True)
     assert planned(study.jobs(*QUICK, *words[1:])) == promised(jobs)
+
+
+def test_more_importance_samples_repeat_no_quadrature(fresh: Checkout, tmp_path: Path) -> None:
+    study = fresh.copy(tmp_path / "study")
+    small = ("depths=[2]", "model={latent: 1}", "training={epochs: 1}", "gaps={images: 0}")
+    done = study.snakemake(*QUICK, "--config", *small, "evaluate={samples: 20, exact: true}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    more = (*QUICK, "--config", *small, "evaluate={samples: 30, exact: true}")
+    assert planned(study.jobs(*more)) == {"evaluate K2/0+1", *END}

@@ -53,7 +53,7 @@ def test_run_ends_without_saying_where_the_report_is(finished: Checkout, tmp_pat
 
 def test_logs_are_empty(finished: Checkout) -> None:
     logs = sorted((finished.folder / "results" / "quick" / "logs").rglob("*.log"))
-    assert len(logs) == 10
+    assert len(logs) == 11
     silent = {path.name for path in logs if not path.read_text().splitlines()[1:]}
     assert not silent
 
@@ -65,7 +65,7 @@ def test_progress_overwrites_itself_in_the_logs(finished: Checkout) -> None:
 
 
 def test_full_study_leaves_jobs_out(fresh: Checkout) -> None:
-    expected = {"prepare digits"} | END | cell(0) | cell(2)
+    expected = {"prepare digits", "describe digits"} | END | cell(0) | cell(2)
     assert fresh.jobs(*QUICK) == expected
 
 
@@ -120,7 +120,9 @@ def test_missing_study_is_compared_or_explained_badly(fresh: Checkout) -> None:
 
 def test_slurm_profile_plans_another_study(fresh: Checkout) -> None:
     profile = ("--profile", "profiles/slurm")
-    assert fresh.jobs(*profile, *QUICK) == {"prepare digits"} | END | cell(0) | cell(2)
+    assert fresh.jobs(*profile, *QUICK) == {"prepare digits", "describe digits"} | END | cell(
+        0
+    ) | cell(2)
 
 
 WRONG = {
