@@ -99,7 +99,8 @@ def test_block_of_the_page_does_not_run(finished: Checkout, tmp_path: Path, page
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_block_without_a_language_hides_from_the_tests(page: Path) -> None:
     assert {block.language for block in blocks(page)} <= {"bash", "python", "yaml", "text"}
-    assert page.read_text().count("```") == 2 * len(blocks(page))
+    fences = re.findall(r"^```", page.read_text(), re.MULTILINE)  # recipes have their own test
+    assert len(fences) == 2 * len(blocks(page))
 
 
 def test_page_is_left_to_a_test_that_does_not_read_it() -> None:

@@ -46,7 +46,7 @@ def pareto_k(log_w: NDArray[np.float64]) -> NDArray[np.float64]:
     found[steep] = np.inf
     if held.any():
         # Half a second, which a stage that fits no tail must not take.
-        from arviz_stats.base.array import array_stats
+        from arviz_stats.base import array_stats
 
         weights = np.exp(log_w[held] - tail[held, -1:])
         found[held] = array_stats.pareto_khat(
