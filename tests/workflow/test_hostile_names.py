@@ -47,7 +47,7 @@ def test_name_from_the_configuration_is_run_by_a_shell(hostile: Checkout, tmp_pa
     assert "<script" not in page
     assert "&lt;script&gt;it&#39;s" in page
     facts = json.loads((hostile.folder / "results" / "quick" / "provenance.json").read_text())
-    assert facts["settings"]["dataset"]["root"] == IMAGES
+    assert [*facts["data"]["sources"]] == [Path(IMAGES).name]
     assert list(tmp_path.rglob("canary")) == []
     assert {path.name for path in tmp_path.iterdir()} == {FOLDER, environment.name}
 

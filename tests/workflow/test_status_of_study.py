@@ -29,7 +29,7 @@ def row(table: str, start: str) -> list[str]:
 
 def test_status_disagrees_with_what_snakemake_would_do(finished: Checkout, tmp_path: Path) -> None:
     study = finished.copy(tmp_path / "study")
-    assert status(study).startswith("10 jobs: 10 done\n")
+    assert status(study).startswith("11 jobs: 11 done\n")
     changes = ("--config", "evaluate={samples: 70}", "depths=[0, 2, 5]")
     table = status(study, *changes)
     assert row(table, "0 ") == ["0", "0+1", "done", "stale"]
@@ -70,7 +70,7 @@ def test_status_of_a_refused_study_ends_in_a_traceback(fresh: Checkout) -> None:
 
 
 def test_new_study_is_not_all_waiting(fresh: Checkout) -> None:
-    assert status(fresh).startswith("10 jobs: 10 waiting\n")
+    assert status(fresh).startswith("11 jobs: 11 waiting\n")
 
 
 def test_edited_images_are_stale_without_a_reason(fresh: Checkout, tmp_path: Path) -> None:
