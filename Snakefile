@@ -50,6 +50,17 @@ include: "workflow/rules/energies.smk"
 include: "workflow/rules/compare.smk"
 
 
+# `use rule` does not hand it on.
+localrules:
+    describe,
+    gap_figures,
+    figures,
+    posteriors,
+    tables,
+    report,
+    paper,
+
+
 for depth in study.depths:
 
     rule:
