@@ -21,6 +21,7 @@ from matplotlib.typing import RcKeyType
 from numpy.typing import ArrayLike, NDArray
 
 from flowdepth.base.files import write_bytes
+from flowdepth.study.layout import FIGURE_FORMS
 
 WIDTH = 5.0  # inches; type of 9 pt stays readable when printed one column (3.3 inches) wide
 HEIGHT = 3.2
@@ -29,7 +30,7 @@ GREY = "#7a7a7a"  # K = 0 and everything drawn for comparison
 ACCENT = "#1f5f8b"
 CONTRAST = "#b0662a"  # the one quantity shown beside the NLL
 DASHED = (0, (4, 3))  # K = 0 where it is a line
-FORMATS = ("svg", "pdf", "png")
+FORMATS = FIGURE_FORMS
 COLUMN = 3.25  # inches, of a two-column paper
 
 _RC: dict[RcKeyType, Any] = {

@@ -8,6 +8,7 @@ from typing import Any
 from flowdepth.analysis.readers import read_json
 from flowdepth.analysis.results import StudyResults
 from flowdepth.base.files import write_text
+from flowdepth.report import registry
 from flowdepth.report.page import page
 from flowdepth.stages.command import StudyCommand, run, study_command
 from flowdepth.study import alike, layout, provenance
@@ -26,12 +27,10 @@ def main() -> None:
 
 def _verify(command: StudyCommand) -> None:
     """Verify what the stages left that the page rests on."""
-    study, folder = command.study, command.folder
-    optional = {"gap_figures": study.gaps.images > 0, "posteriors": study.model.latent == 2}
-    stages = ["describe", "summarise", "figures", "tables"]
-    stages += [stage for stage, is_wanted in optional.items() if is_wanted]
-    for stage in stages:
-        provenance.verify_outputs(layout.provenance(stage, folder))
+    shown = (*registry.figures(command.study), *registry.tables(command.study))
+    drawn = dict.fromkeys(one.stage for one in shown if one.stage != "report")
+    for stage in ("describe", "summarise", *drawn):
+        provenance.verify_outputs(layout.provenance(stage, command.folder))
 
 
 def _facts(command: StudyCommand) -> dict[str, Any]:
