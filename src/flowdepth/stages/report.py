@@ -27,9 +27,9 @@ def main() -> None:
 
 def _verify(command: StudyCommand) -> None:
     """Verify what the stages left that the page rests on."""
-    shown = (*registry.figures(command.study), *registry.tables(command.study))
-    drawn = dict.fromkeys(one.stage for one in shown if one.stage != "report")
-    for stage in ("describe", "summarise", *drawn):
+    drawn = [figure.stage for figure in registry.figures(command.study)]
+    drawn += [table.stage for table in registry.tables(command.study)]
+    for stage in sorted({"describe", "summarise", *drawn} - {"report"}):
         provenance.verify_outputs(layout.provenance(stage, command.folder))
 
 
