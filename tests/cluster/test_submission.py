@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import re
 from dataclasses import replace
@@ -66,3 +68,13 @@ def test_silent_slurm_counts_as_an_empty_queue(
         submission.queue()
     squeue.write_text("#!/bin/sh\necho '7|name|/folder'\n")
     assert submission.queue() == "7|name|/folder\n"
+
+
+def test_jobs_are_kept_where_slurm_does_not_answer() -> None:
+    async def ask(command: str, logger: logging.Logger) -> submission.States:
+        return ({"7": "RUNNING"}, 0.1) if command == "squeue" else (None, None)
+
+    kept = submission.keep_unanswered(ask)
+    logger = logging.getLogger()
+    assert asyncio.run(kept("squeue", logger)) == ({"7": "RUNNING"}, 0.1)
+    assert asyncio.run(kept("sacct", logger)) == ({}, 0.0)

@@ -2,6 +2,7 @@
 # submitted twice, and its jobs run the code they were submitted with.
 
 import os
+import sys
 
 from flowdepth.study import provenance
 from flowdepth.cluster import submission
@@ -26,6 +27,8 @@ def submit_once():
     # The executor has named this run before any setting of ours could reach it.
     executor = workflow.scheduler._executor
     executor.run_uuid = f"{this.prefix}_{executor.run_uuid}"
+    plugin = sys.modules[type(executor).__module__]
+    plugin.query_job_status = submission.keep_unanswered(plugin.query_job_status)
 
 
 onstart:

@@ -10,10 +10,15 @@ import hashlib
 import os
 import re
 import subprocess
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowdepth.base.errors import UserError
+
+# The state of each job by its id, and the seconds that SLURM took to tell; None for no answer.
+States = tuple[dict[str, str] | None, float | None]
+Asked = Callable[..., Awaitable[States]]
 
 # Carries the code to the jobs, which start later and read the working tree again.
 CODE_VARIABLE = "FLOWDEPTH_CODE"
@@ -98,6 +103,21 @@ def queue() -> str:
             f"squeue: SLURM did not say what is in its queue ({str(told).strip()}); expected its "
             "list of jobs; run where `squeue` works, once it does"
         ) from error
+
+
+def keep_unanswered(ask: Asked) -> Asked:
+    """Return ``ask``, which has nothing to tell of any job where SLURM does not answer.
+
+    The executor (2.8.0) forgets all jobs that run when its question fails, as while the controller
+    is away, and the study waits for them without end. Those of which nothing is told it asks for
+    again.
+    """
+
+    async def answered(*words: object) -> States:
+        states, seconds = await ask(*words)
+        return states or {}, seconds or 0.0
+
+    return answered
 
 
 def check_code(code: str) -> None:
