@@ -250,8 +250,11 @@ def test_images_of_an_epoch_are_drawn_twice() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("optimizer", ["adam", "adamax", "rmsprop"])
-def test_cuda_trains_to_another_result_than_cpu(optimizer: str) -> None:
+# torch keeps Adamax's bias correction in float32 on CUDA.
+@pytest.mark.parametrize(
+    ("optimizer", "tolerance"), [("adam", 1e-9), ("adamax", 1e-7), ("rmsprop", 1e-9)]
+)
+def test_cuda_trains_to_the_result_of_cpu(optimizer: str, tolerance: float) -> None:
     training = Training(batch_size=16, optimizer=optimizer, learning_rate=0.01)
     cpu, cuda = (
         PackTraining(
@@ -269,4 +272,4 @@ def test_cuda_trains_to_another_result_than_cpu(optimizer: str) -> None:
             beta = torch.tensor(epoch / 5).double()
             here = cpu.step(x, eps, beta)
             there = cuda.step(x.cuda(), eps.cuda(), beta.cuda())
-            torch.testing.assert_close(there.cpu(), here, rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(there.cpu(), here, rtol=tolerance, atol=tolerance)
