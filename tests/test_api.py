@@ -36,7 +36,7 @@ def model(tmp_path: Path, likelihood: str) -> Path:
     return path
 
 
-def test_import_alone_loads_torch() -> None:
+def test_import_alone_leaves_torch_unloaded() -> None:
     script = "import sys, flowdepth; print('torch' in sys.modules, 'load' in dir(flowdepth))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
@@ -48,7 +48,7 @@ def test_import_alone_loads_torch() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("depth", [0, 2])
-def test_study_gave_its_test_images_other_numbers(
+def test_study_gave_its_test_images_the_same_numbers(
     finished: Checkout, depth: int, seed: int
 ) -> None:
     pack = finished.results / f"K{depth}" / "seeds0+1"
@@ -64,7 +64,7 @@ def test_study_gave_its_test_images_other_numbers(
     torch.testing.assert_close(drawn, examples["samples"][seed])
 
 
-def test_failed_or_absent_seed_is_chosen(model: Path) -> None:
+def test_failed_or_absent_seed_is_refused(model: Path) -> None:
     assert flowdepth.load(model).seed == 9
     assert flowdepth.load(str(model), seed=6).seed == 6
     for seed in (4, 5):
@@ -72,14 +72,14 @@ def test_failed_or_absent_seed_is_chosen(model: Path) -> None:
             flowdepth.load(model, seed)
 
 
-def test_chosen_seed_is_not_its_row_of_the_pack(model: Path) -> None:
+def test_chosen_seed_is_its_row_of_the_pack(model: Path) -> None:
     pack, _ = checkpoint.load(model)
     one = flowdepth.load(model, seed=6).vae
     for name, value in pack.state_dict().items():
         assert torch.equal(one.state_dict()[name], value[2:])
 
 
-def test_images_and_seeds_give_other_shapes_or_the_same_numbers(model: Path) -> None:
+def test_shapes_follow_the_images_and_numbers_the_seed(model: Path) -> None:
     trained = flowdepth.load(model)
     assert trained.sample(7).shape == (7, 6)
     assert torch.equal(trained.sample(7, seed=1), trained.sample(7, seed=1))
@@ -93,7 +93,7 @@ def test_images_and_seeds_give_other_shapes_or_the_same_numbers(model: Path) -> 
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (0, 6), (6,), (1, 2, 2)])
-def test_image_of_another_size_is_explained_badly(model: Path, shape: tuple[int, ...]) -> None:
+def test_image_of_another_size_is_refused(model: Path, shape: tuple[int, ...]) -> None:
     for method in (flowdepth.load(model).log_likelihood, flowdepth.load(model).reconstruct):
         with pytest.raises(
             UserError, match=r"found the shape .*, expected \[N, 6\] or \[N, H, W\]"
@@ -101,7 +101,7 @@ def test_image_of_another_size_is_explained_badly(model: Path, shape: tuple[int,
             method(torch.zeros(shape))
 
 
-def test_values_of_another_kind_are_evaluated(model: Path, likelihood: str) -> None:
+def test_values_of_another_kind_are_refused(model: Path, likelihood: str) -> None:
     wrong, words = (0.5, "binarise") if likelihood == "bernoulli" else (1.5, "dequantise")
     with pytest.raises(UserError, match=f"found values from {wrong} to {wrong}.*{words}"):
         flowdepth.load(model).log_likelihood(torch.full((1, 6), wrong))

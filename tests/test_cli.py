@@ -47,12 +47,12 @@ def refusal(*words: object) -> str:
     return str(caught.value)
 
 
-def test_command_is_not_installed() -> None:
+def test_command_is_installed() -> None:
     (entry,) = entry_points(group="console_scripts", name="flowdepth")
     assert entry.load() is cli.main
 
 
-def test_fitted_model_is_not_what_was_asked_for(fitted: Path) -> None:
+def test_fitted_model_is_what_was_asked_for(fitted: Path) -> None:
     header = flowdepth.load(fitted).header
     assert (header.depth, header.seeds, header.pixels) == (2, (5,), 12)
     assert header.settings.flow.kind == "radial"
@@ -60,7 +60,7 @@ def test_fitted_model_is_not_what_was_asked_for(fitted: Path) -> None:
     assert provenance.verify(fitted)
 
 
-def test_stopped_fit_starts_from_the_beginning(images: Path, tmp_path: Path) -> None:
+def test_stopped_fit_goes_on_where_it_stopped(images: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "flowdepth.cli", "fit", str(images), "--depth", "1"]
     words += ["--output", str(tmp_path), *SMALL, "--set", "training.epochs=2000"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as stopped:
@@ -94,7 +94,7 @@ def test_the_test_images_are_those_of_the_models_own_split(
 
 
 @pytest.mark.parametrize("given", ["npz", "safetensors"])
-def test_evaluation_differs_from_the_interface(
+def test_evaluation_agrees_with_the_interface(
     fitted: Path, images: Path, given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The ``.npz`` is split again as `fit` has split it."""
@@ -111,7 +111,7 @@ def test_evaluation_differs_from_the_interface(
     assert "k_hat above 0.7" in printed
 
 
-def test_samples_are_not_the_interfaces(fitted: Path, tmp_path: Path) -> None:
+def test_samples_are_those_of_the_interface(fitted: Path, tmp_path: Path) -> None:
     expected = flowdepth.load(fitted).sample(5, seed=3).view(5, 3, 4).numpy()
     shape = ["--number", "5", "--noise", "3", "--width", "4"]
     for name in ("samples.npz", "samples.png"):
@@ -126,7 +126,9 @@ def test_samples_are_not_the_interfaces(fitted: Path, tmp_path: Path) -> None:
     assert not picture[3:, 8:].any()
 
 
-def test_mistakes_are_explained_badly(fitted: Path, images: Path, tmp_path: Path) -> None:
+def test_mistakes_are_explained_and_leave_no_files(
+    fitted: Path, images: Path, tmp_path: Path
+) -> None:
     new = tmp_path / "new"
     fit = ("fit", images, "--depth", 2, "--output")
     assert "exists already" in refusal(*fit, fitted.parent)

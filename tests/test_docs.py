@@ -90,24 +90,24 @@ def follow(study: Checkout, block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_block_of_the_page_does_not_run(finished: Checkout, tmp_path: Path, page: Path) -> None:
+def test_every_block_of_the_page_runs(finished: Checkout, tmp_path: Path, page: Path) -> None:
     study = finished.copy(tmp_path / "study")
     for block in blocks(page):
         follow(study, block)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_block_without_a_language_hides_from_the_tests(page: Path) -> None:
+def test_every_block_has_a_language_that_the_tests_know(page: Path) -> None:
     assert {block.language for block in blocks(page)} <= {"bash", "python", "yaml", "text"}
     fences = re.findall(r"^```", page.read_text(), re.MULTILINE)  # recipes have their own test
     assert len(fences) == 2 * len(blocks(page))
 
 
-def test_page_is_left_to_a_test_that_does_not_read_it() -> None:
+def test_page_left_to_another_test_is_read_by_it() -> None:
     for page, test in ELSEWHERE.items():
         assert page.removesuffix(".md") in (ROOT / test).read_text()
 
 
-def test_list_of_what_is_not_run_outlives_its_commands() -> None:
+def test_every_command_listed_as_not_run_is_on_a_page() -> None:
     bash = [block.text for page in PAGES for block in blocks(page) if block.language == "bash"]
     assert {words[0] for text in bash for words in commands(text)} >= NOT_RUN.keys()

@@ -32,7 +32,7 @@ def widened(depth: int, seeds: tuple[int, ...], latent: int) -> FlowVAE:
 
 @pytest.mark.parametrize("latent", [1, 2])
 @pytest.mark.parametrize("depth", [0, 1, 4])
-def test_estimate_misses_the_integral(depth: int, latent: int) -> None:
+def test_estimate_agrees_with_the_integral(depth: int, latent: int) -> None:
     seeds = (0, 1, 2)
     vae, images = widened(depth, seeds, latent), binary_images(15)
     result = estimate(vae, images, seeds, 10_000)
@@ -60,7 +60,7 @@ def repeated(vae: FlowVAE, images: Tensor, repeats: int, samples: int) -> Estima
 
 
 @pytest.mark.parametrize("depth", [0, 4])
-def test_stated_interval_covers_less_or_more_than_it_claims(depth: int) -> None:
+def test_stated_interval_covers_as_often_as_it_claims(depth: int) -> None:
     vae = ppca(depth)
     images = torch.rand(5, 4, generator=torch.Generator().manual_seed(1)).double()
     exact = closed_form(vae, images)
@@ -72,7 +72,7 @@ def test_stated_interval_covers_less_or_more_than_it_claims(depth: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 4])
-def test_estimate_is_above_the_exact_value_in_expectation(depth: int) -> None:
+def test_estimate_is_below_the_exact_value_in_expectation(depth: int) -> None:
     """``p_S(x)`` is unbiased, and its logarithm low by half its relative variance."""
     vae = ppca(depth)
     images = torch.rand(5, 4, generator=torch.Generator().manual_seed(1)).double()
@@ -87,7 +87,7 @@ def test_estimate_is_above_the_exact_value_in_expectation(depth: int) -> None:
 
 @pytest.mark.parametrize("parameters", ["amortised", "shared"])
 @pytest.mark.parametrize("depth", [0, 1, 5])
-def test_density_at_given_points_is_another(depth: int, parameters: str) -> None:
+def test_density_at_given_points_is_that_known_from_sampling(depth: int, parameters: str) -> None:
     seeds = (0, 1)
     vae = small_vae(depth, seeds, disturb=0.3, flow=Flow(parameters=parameters))
     x = binary_images(4).expand(2, -1, -1)
@@ -97,7 +97,7 @@ def test_density_at_given_points_is_another(depth: int, parameters: str) -> None
 
 
 @pytest.mark.parametrize("depth", [0, 4])
-def test_density_on_a_grid_does_not_integrate_to_one(depth: int) -> None:
+def test_density_on_a_grid_integrates_to_one(depth: int) -> None:
     vae = small_vae(depth, disturb=0.2)
     axis = torch.linspace(-9, 9, 401, dtype=torch.float64)
     q = vae.encode(binary_images(2).unsqueeze(0))
@@ -118,7 +118,7 @@ def pyro_stack(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tens
 
 
 @pytest.mark.parametrize(("depth", "latent"), [(1, 1), (1, 2), (1, 8), (3, 2), (16, 5)])
-def test_layers_disagree_with_pyro(depth: int, latent: int) -> None:
+def test_layers_agree_with_pyro(depth: int, latent: int) -> None:
     """In float64 with ``-12 < w . u < 18``: pyro cancels below, and cuts softplus off above."""
     noise = torch.Generator().manual_seed(depth + 100 * latent)
     shapes = [(1, latent), (depth, latent), (depth, latent), (depth,)]
@@ -133,7 +133,7 @@ def test_layers_disagree_with_pyro(depth: int, latent: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 1, 6])
-def test_estimate_disagrees_with_pyro(depth: int) -> None:
+def test_estimate_agrees_with_pyro(depth: int) -> None:
     """The same noise through pyro's flow and torch's densities: nothing of ours but the nets."""
     vae, images = small_vae(depth, disturb=0.4), binary_images(5)
     result = estimate(vae, images, (0,), 300)

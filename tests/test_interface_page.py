@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "interface.md").read_text()
 EXAMPLES = re.findall(r"```(python|bash)\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_examples_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     names: dict[str, object] = {}

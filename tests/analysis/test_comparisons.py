@@ -42,7 +42,7 @@ def by_depth(metrics: pd.DataFrame) -> pd.DataFrame:
     return metrics.pivot(index="seed", columns="depth", values="nll")
 
 
-def test_depths_are_compared_with_others() -> None:
+def test_each_depth_is_compared_with_k_0_and_its_neighbour_and_all_by_a_trend() -> None:
     table = comparisons_table(*study())
     pairs = [(r.kind, r.reference, r.depth) for r in table.itertuples()]
     assert pairs == [
@@ -51,12 +51,12 @@ def test_depths_are_compared_with_others() -> None:
     ]
 
 
-def test_order_of_the_grid_changes_the_neighbours() -> None:
+def test_neighbours_are_the_same_in_any_order_of_the_grid() -> None:
     metrics, images = study(depths=(8, 0, 4, 1))
     assert rows(NEIGHBOUR, metrics, images)["reference"].to_dict() == {1: 0, 4: 1, 8: 4}
 
 
-def test_p_value_is_not_that_of_the_paired_t_test() -> None:
+def test_p_value_and_interval_are_those_of_the_paired_t_test() -> None:
     metrics, images = study()
     nll = by_depth(metrics)
     for depth, row in rows(VANILLA, metrics, images).iterrows():
@@ -66,7 +66,7 @@ def test_p_value_is_not_that_of_the_paired_t_test() -> None:
         assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
 
 
-def test_correction_counts_comparisons_of_another_kind() -> None:
+def test_correction_counts_comparisons_of_the_same_kind_alone() -> None:
     for kind in (VANILLA, NEIGHBOUR):
         found = rows(kind, *study())
         assert found["p_holm"].min() == pytest.approx(3 * found["p"].min())
@@ -74,14 +74,14 @@ def test_correction_counts_comparisons_of_another_kind() -> None:
     assert trend["p_holm"].tolist() == trend["p"].tolist()
 
 
-def test_images_and_seeds_disagree_on_the_mean() -> None:
+def test_images_and_seeds_agree_on_the_mean() -> None:
     """The same trainings, whichever is taken for the sample."""
     table = comparisons_table(*study(failed=((0, 1), (4, 2))))
     pairs = table[table["kind"] != TREND]
     np.testing.assert_allclose(pairs["image_mean"], pairs["mean"])
 
 
-def test_images_are_not_paired() -> None:
+def test_images_are_paired() -> None:
     metrics, images = study()
     row = rows(VANILLA, metrics, images).loc[8]
     averaged = -images.groupby(["depth", "image"])["log_p"].mean().unstack("depth")
@@ -90,20 +90,20 @@ def test_images_are_not_paired() -> None:
     assert row["image_share_improved"] == (difference < 0).mean()
 
 
-def test_failed_seed_is_not_counted() -> None:
+def test_failed_seeds_are_counted_apart() -> None:
     found = rows(NEIGHBOUR, *study(failed=((1, 0), (4, 0), (4, 3))))
     assert found["seeds"].to_dict() == {1: 3, 4: 2, 8: 2}
     assert found["failed"].to_dict() == {1: 1, 4: 2, 8: 2}
 
 
-def test_failed_depth_loses_its_row_or_breaks_the_others() -> None:
+def test_failed_depth_keeps_its_row_and_leaves_the_others_whole() -> None:
     found = rows(VANILLA, *study(failed=tuple((4, seed) for seed in SEEDS)))
     assert found["seeds"].to_dict() == {1: 4, 4: 0, 8: 4}
     assert found.loc[4, ["mean", "p", "p_holm", "image_mean"]].isna().all()
     assert found.loc[8, "p_holm"] <= 2 * found.loc[8, "p"] + 1e-12
 
 
-def test_trend_is_not_the_slope_in_doublings() -> None:
+def test_trend_is_the_mean_slope_per_doubling_of_the_depth() -> None:
     metrics, images = study(failed=((4, 2),))
     nll = by_depth(metrics).drop(index=2)
     slopes = [linregress(np.log2([1, 4, 8]), row[[1, 4, 8]]).slope for _, row in nll.iterrows()]
@@ -113,14 +113,14 @@ def test_trend_is_not_the_slope_in_doublings() -> None:
     assert (row["seeds"], row["failed"]) == (3, 1)
 
 
-def test_one_seed_has_an_interval() -> None:
+def test_one_seed_has_a_mean_and_no_interval() -> None:
     table = comparisons_table(*study(seeds=(5,)))
     assert table["mean"].notna().all()
     assert table[["se", "low", "high", "p", "p_holm"]].isna().all(axis=None)
     assert table.loc[table["kind"] != TREND, "image_se"].notna().all()
 
 
-def test_grid_too_small_for_a_comparison_fails() -> None:
+def test_small_grid_has_the_comparisons_that_its_depths_allow() -> None:
     assert comparisons_table(*study(depths=(4,))).empty
     assert comparisons_table(*study(depths=(0, 4)))["kind"].tolist() == [VANILLA, NEIGHBOUR]
     assert comparisons_table(*study(depths=(2, 4)))["kind"].tolist() == [NEIGHBOUR, TREND]

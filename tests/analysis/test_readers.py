@@ -43,7 +43,7 @@ def write_pack(
     return pack
 
 
-def test_packs_come_out_of_order(study: Study, tmp_path: Path) -> None:
+def test_packs_come_in_the_order_of_depth_and_seed(study: Study, tmp_path: Path) -> None:
     packs = [write_pack(tmp_path, 2), write_pack(tmp_path, 0)]
     frame = read_packs(study, packs)
     found = frame[["depth", "seed"]].to_numpy().tolist()
@@ -84,7 +84,7 @@ def test_seed_in_two_packs_is_refused(study: Study, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate"])
-def test_missing_provenance_is_free_of_cost(tmp_path: Path, name: str) -> None:
+def test_missing_provenance_is_named(tmp_path: Path, name: str) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
     (packs[1] / f"{name}.provenance.json").unlink()
     with pytest.raises(UserError, match=f"K2.*{name}.provenance.json: missing"):
@@ -150,7 +150,7 @@ def test_history_knows_its_depth(tmp_path: Path) -> None:
     assert found[["depth", "seed"]].to_numpy().tolist() == [[2, 0], [2, 1]]
 
 
-def test_pack_without_rows_spoils_the_numbers_of_others(tmp_path: Path) -> None:
+def test_pack_without_rows_leaves_the_numbers_of_others_as_they_are(tmp_path: Path) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
     for pack, rows in zip(packs, ("", "1,1,9,-3,-4,1\n"), strict=True):
         (pack / "history.csv").write_text(f"{','.join(HISTORY)}\n{rows}")
@@ -167,7 +167,7 @@ def write_images(pack: Path, counts: dict[int, int]) -> None:
     pd.DataFrame(rows).to_parquet(pack / "images.parquet")
 
 
-def test_images_of_failed_seeds_are_read(study: Study, tmp_path: Path) -> None:
+def test_images_of_failed_seeds_are_left_out(study: Study, tmp_path: Path) -> None:
     numbers = [name for name in PACK_METRICS if name not in ("seed", "status", "message")]
     failed = {name: [None, 1.0] for name in numbers} | {"status": ["failed", "done"]}
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, **failed)]
@@ -177,7 +177,7 @@ def test_images_of_failed_seeds_are_read(study: Study, tmp_path: Path) -> None:
     assert found.groupby(["depth", "seed"]).size().to_dict() == {(0, 0): 3, (0, 1): 3, (2, 1): 3}
 
 
-def test_trainings_with_other_images_are_paired(study: Study, tmp_path: Path) -> None:
+def test_trainings_with_different_images_are_refused(study: Study, tmp_path: Path) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
     write_images(packs[0], {0: 3, 1: 3})
     write_images(packs[1], {0: 3, 1: 2})
@@ -185,7 +185,7 @@ def test_trainings_with_other_images_are_paired(study: Study, tmp_path: Path) ->
         read_images(packs, read_packs(study, packs))
 
 
-def test_damaged_images_are_read(study: Study, tmp_path: Path) -> None:
+def test_damaged_images_are_refused(study: Study, tmp_path: Path) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
     (packs[0] / "images.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match=r"images.parquet: not a parquet table"):

@@ -32,7 +32,7 @@ def test_only_changes_of_the_code_make_the_tree_dirty(tmp_path: Path) -> None:
     assert git(code.parent)["dirty"] is True
 
 
-def test_package_that_is_not_there_is_a_traceback() -> None:
+def test_package_that_is_not_there_has_no_version() -> None:
     found = versions("torch", "no-such-package")
     assert list(found) == ["python", "torch", "no-such-package"]
     assert found["torch"]

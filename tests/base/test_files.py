@@ -21,16 +21,14 @@ def fail_in_the_middle(monkeypatch: pytest.MonkeyPatch, error: BaseException) ->
     monkeypatch.setattr(os, "fsync", fail)
 
 
-def test_interrupted_file_carries_its_final_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_in_the_middle(monkeypatch, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         write_text(tmp_path / "a.txt", "half")
     assert not list(tmp_path.iterdir())
 
 
-def test_leftovers_of_killed_processes_pile_up_or_the_living_lose_theirs(tmp_path: Path) -> None:
+def test_only_leftovers_of_dead_processes_on_this_host_are_removed(tmp_path: Path) -> None:
     machine = socket.gethostname()
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
@@ -47,12 +45,12 @@ def test_leftovers_of_killed_processes_pile_up_or_the_living_lose_theirs(tmp_pat
     assert set(tmp_path.iterdir()) == {alive, elsewhere}
 
 
-def test_folder_is_missing(tmp_path: Path) -> None:
+def test_missing_folder_is_made(tmp_path: Path) -> None:
     write_text(tmp_path / "new" / "folder" / "a.txt", "whole")
     assert (tmp_path / "new" / "folder" / "a.txt").read_text() == "whole"
 
 
-def test_file_in_the_place_of_a_folder_is_a_traceback(tmp_path: Path) -> None:
+def test_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "a.txt", tmp_path / "file" / "folder" / "a.txt"):
         with pytest.raises(UserError) as caught:
@@ -71,7 +69,7 @@ def test_file_in_the_place_of_a_folder_is_a_traceback(tmp_path: Path) -> None:
         (errno.EIO, r"Input/output error\)"),
     ],
 )
-def test_refusal_of_the_disk_is_a_traceback_or_leaves_half_a_file(
+def test_refusal_of_the_disk_is_explained_and_leaves_the_earlier_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, need: str
 ) -> None:
     write_text(tmp_path / "a.txt", "before")
@@ -83,7 +81,7 @@ def test_refusal_of_the_disk_is_a_traceback_or_leaves_half_a_file(
     assert (tmp_path / "a.txt").read_text() == "before"
 
 
-def test_limit_of_the_size_of_files_is_a_traceback(tmp_path: Path) -> None:
+def test_limit_on_the_size_of_files_is_explained_and_leaves_no_file(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:

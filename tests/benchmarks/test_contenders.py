@@ -68,7 +68,7 @@ def _copy_flow(source: Contender, target: Contender, keeps_invertible: bool) -> 
 
 @pytest.mark.parametrize(("name", "amortised"), PEERS)
 @pytest.mark.parametrize("depth", [0, DEPTH])
-def test_estimate_is_of_another_likelihood(name: str, amortised: bool, depth: int) -> None:
+def test_peers_estimate_the_same_likelihood(name: str, amortised: bool, depth: int) -> None:
     ours, theirs = reference(amortised, depth), made(name, amortised, depth)
     copy(ours, theirs, name)
     expected = estimate(ours.model, IMAGES, (0,), SAMPLES)
@@ -80,7 +80,7 @@ def test_estimate_is_of_another_likelihood(name: str, amortised: bool, depth: in
 
 @pytest.mark.parametrize(("name", "amortised"), PEERS)
 @pytest.mark.parametrize("depth", [0, DEPTH])
-def test_loss_is_another_bound(name: str, amortised: bool, depth: int) -> None:
+def test_peers_train_on_the_same_bound(name: str, amortised: bool, depth: int) -> None:
     ours, theirs = reference(amortised, depth), made(name, amortised, depth)
     copy(ours, theirs, name)
     many = IMAGES.repeat(10_000, 1)
@@ -93,7 +93,7 @@ def test_loss_is_another_bound(name: str, amortised: bool, depth: int) -> None:
 
 @pytest.mark.parametrize(("name", "amortised"), ENTRIES)
 @pytest.mark.parametrize("depth", [0, DEPTH])
-def test_training_leaves_parameters_alone(name: str, amortised: bool, depth: int) -> None:
+def test_training_moves_every_parameter(name: str, amortised: bool, depth: int) -> None:
     chosen = made(name, amortised, depth)
     before = _parameters(chosen)
     chosen.train(IMAGES)

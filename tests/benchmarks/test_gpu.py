@@ -32,7 +32,7 @@ def hide(package: str, folder: Path) -> None:
     )
 
 
-def test_measurements_are_left_out(tmp_path: Path) -> None:
+def test_every_measurement_is_written_and_finite(tmp_path: Path) -> None:
     done = benchmark(tmp_path / "gpu.csv")
     assert done.returncode == 0, done.stderr
     with (tmp_path / "gpu.csv").open() as file:
@@ -52,7 +52,7 @@ def test_measurements_are_left_out(tmp_path: Path) -> None:
     assert all(rate > 0 for rate in rates[1:])
 
 
-def test_missing_library_is_a_traceback(tmp_path: Path) -> None:
+def test_missing_library_is_told_in_one_line(tmp_path: Path) -> None:
     hide("pydantic", tmp_path)
     refused = benchmark(tmp_path / "gpu.csv", tmp_path)
     assert refused.returncode == 1
@@ -60,7 +60,7 @@ def test_missing_library_is_a_traceback(tmp_path: Path) -> None:
     assert not (tmp_path / "gpu.csv").exists()
 
 
-def test_tail_fit_is_needed(tmp_path: Path) -> None:
+def test_k_hat_is_left_out_where_the_tail_fit_is_missing(tmp_path: Path) -> None:
     hide("arviz_stats", tmp_path)
     done = benchmark(tmp_path / "gpu.csv", tmp_path)
     assert done.returncode == 0, done.stderr

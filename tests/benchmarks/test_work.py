@@ -13,7 +13,7 @@ DEPTH = 3
 LAYERS = 4 * DEPTH * SIZES.latent
 
 
-def test_training_products_are_miscounted() -> None:
+def test_training_products_are_counted_as_torch_counts_them() -> None:
     plain, x = PlainTorch(SIZES, DEPTH, amortised=True), images(6, SIZES)
     with FlopCounterMode(display=False) as counter:
         plain.loss(x).backward()
@@ -21,7 +21,7 @@ def test_training_products_are_miscounted() -> None:
     assert counter.get_total_flops() == len(x) * expected
 
 
-def test_sampling_products_are_miscounted() -> None:
+def test_sampling_products_are_counted_as_torch_counts_them() -> None:
     plain, x = PlainTorch(SIZES, DEPTH, amortised=True), images(6, SIZES)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         plain.log_weights(x, 10)

@@ -22,7 +22,7 @@ on_every_page = pytest.mark.parametrize("name", PAGES)
 @on_every_page
 @in_both_schemes
 @in_every_window
-def test_page_breaks_in_a_browser(
+def test_page_loads_whole_without_complaints_and_fits_its_window(
     browser: Browser, pages: dict[str, Path], tmp_path: Path, name: str, scheme: str, window: str
 ) -> None:
     browser.open(pages[name], *WINDOWS[window], scheme)
@@ -38,14 +38,16 @@ def test_page_breaks_in_a_browser(
 
 
 @on_every_page
-def test_figure_has_no_words(browser: Browser, pages: dict[str, Path], name: str) -> None:
+def test_every_figure_has_an_alternative_text(
+    browser: Browser, pages: dict[str, Path], name: str
+) -> None:
     browser.open(pages[name], *WINDOWS["desktop"])
     shortest = "Math.min(...[...document.images].map(i => i.alt.trim().length))"
     assert browser.evaluate(shortest) > 20
 
 
 @on_every_page
-def test_heading_skips_a_level(browser: Browser, pages: dict[str, Path], name: str) -> None:
+def test_headings_skip_no_level(browser: Browser, pages: dict[str, Path], name: str) -> None:
     browser.open(pages[name], *WINDOWS["desktop"])
     found = "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])"
     levels = browser.evaluate(found)
@@ -54,14 +56,16 @@ def test_heading_skips_a_level(browser: Browser, pages: dict[str, Path], name: s
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_equation_is_not_laid_out(browser: Browser, pages: dict[str, Path]) -> None:
+def test_equations_are_laid_out(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["report"], *WINDOWS["desktop"])
     fractions = "[...document.querySelectorAll('mfrac')].map(f => f.getBoundingClientRect().height)"
     letter = browser.evaluate("document.querySelector('mi').getBoundingClientRect().height")
     assert min(browser.evaluate(fractions)) > 1.5 * letter
 
 
-def test_dark_page_is_bright(browser: Browser, pages: dict[str, Path]) -> None:
+def test_page_is_dark_in_the_dark_scheme_and_bright_in_the_light_one(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     shades = {}
     for scheme in ("light", "dark"):
@@ -72,7 +76,9 @@ def test_dark_page_is_bright(browser: Browser, pages: dict[str, Path]) -> None:
 
 
 @on_every_page
-def test_print_is_empty_or_endless(browser: Browser, pages: dict[str, Path], name: str) -> None:
+def test_print_takes_one_to_sixteen_sheets(
+    browser: Browser, pages: dict[str, Path], name: str
+) -> None:
     browser.open(pages[name], *WINDOWS["desktop"], "dark")
     printed = browser.pdf()
     folder = os.environ.get("FLOWDEPTH_SHOTS")
@@ -82,7 +88,7 @@ def test_print_is_empty_or_endless(browser: Browser, pages: dict[str, Path], nam
     assert 1 <= sheets <= 16
 
 
-def test_print_hides_what_was_folded(browser: Browser, pages: dict[str, Path]) -> None:
+def test_print_shows_what_was_folded(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["report"], *WINDOWS["desktop"])
     visible = "document.querySelector('details table').checkVisibility()"
     assert not browser.evaluate(visible)
@@ -94,7 +100,7 @@ def test_print_hides_what_was_folded(browser: Browser, pages: dict[str, Path]) -
 @on_every_page
 @in_both_schemes
 @pytest.mark.parametrize("window", ["desktop", "phone"])
-def test_page_shuts_readers_out(
+def test_axe_finds_no_serious_barrier(
     browser: Browser, pages: dict[str, Path], axe: str, name: str, scheme: str, window: str
 ) -> None:
     browser.open(pages[name], *WINDOWS[window], scheme)

@@ -41,7 +41,7 @@ def study(**settings: object) -> Study:
 
 
 @pytest.mark.parametrize(("stage", "settings", "depth", "seeds", "mb", "seconds"), MEASURED)
-def test_a_measured_run_needed_more(
+def test_demand_exceeds_a_measured_run_by_a_bounded_factor(
     stage: str, settings: dict[str, object], depth: int, seeds: int, mb: float, seconds: float
 ) -> None:
     asked = demand(stage, study(**settings), depth, seeds)
@@ -65,7 +65,7 @@ GROWTH = {
 
 
 @pytest.mark.parametrize(("stage", "larger", "smaller"), GROWTH.values(), ids=GROWTH)
-def test_larger_study_asks_for_no_more_time(
+def test_larger_study_asks_for_more_time(
     stage: str, larger: dict[str, object], smaller: dict[str, object]
 ) -> None:
     times = [demand(stage, study(**settings), 4, 5).runtime for settings in (smaller, larger)]
@@ -73,14 +73,14 @@ def test_larger_study_asks_for_no_more_time(
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate", "exact", "gaps"])
-def test_depth_or_pack_asks_for_no_more(stage: str) -> None:
+def test_depth_asks_for_more_memory_and_seeds_for_more_time_too(stage: str) -> None:
     large = study(training=LONG, evaluate={"samples": 10**6}, gaps={"steps": 10**5})
     one, deep, many = (demand(stage, large, *cell) for cell in ((0, 1), (512, 1), (0, 100)))
     assert many.runtime > one.runtime
     assert min(deep.mem_mb, many.mem_mb) > one.mem_mb
 
 
-def test_pixels_of_an_npz_file_are_not_read(tmp_path: Path) -> None:
+def test_larger_images_of_an_npz_file_ask_for_more_memory(tmp_path: Path) -> None:
     asked = []
     for side in (8, 64):
         path = tmp_path / f"{side}.npz"

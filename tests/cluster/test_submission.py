@@ -20,13 +20,13 @@ def line(job: int, of: Submission) -> str:
     return f"{job}|{of.prefix}_0b5e6f3c-run|{of.folder}"
 
 
-def test_running_study_is_submitted_twice() -> None:
+def test_study_with_jobs_in_the_queue_is_refused() -> None:
     queue = "\n".join([line(7, HERE), line(8, HERE), "9|other|/home/me/flowdepth"])
     with pytest.raises(UserError, match=r"study digits .*\(jobs: 2\)(.|\n)*\n  scancel 7 8\n"):
         replace(HERE, code="new code").check(queue)
 
 
-def test_edited_code_meets_jobs_that_wait() -> None:
+def test_edited_code_is_refused_while_jobs_wait() -> None:
     with pytest.raises(UserError, match=r"other code(.|\n)*\n  scancel 7\n"):
         Submission("mnist", HERE.folder, "new code").check(line(7, HERE))
 
@@ -39,17 +39,17 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_jobs_in_nobodys_way_stop_a_study(other: Submission) -> None:
+def test_jobs_in_nobodys_way_stop_no_study(other: Submission) -> None:
     HERE.check(line(7, other) + "\n8|wrap|/home/me/flowdepth\n")
 
 
-def test_prefix_is_refused_by_snakemake() -> None:
+def test_prefix_fits_snakemake_and_tells_long_names_apart() -> None:
     longest = replace(HERE, study="a" * 100).prefix
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,50}", longest)
     assert longest != replace(HERE, study="a" * 99).prefix
 
 
-def test_job_runs_other_code_than_it_was_submitted_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_refuses_other_code_than_it_was_submitted_with(monkeypatch: pytest.MonkeyPatch) -> None:
     submission.check_code("new code")
     monkeypatch.setenv(submission.CODE_VARIABLE, submission.short_hash("old code"))
     submission.check_code("old code")
@@ -57,7 +57,7 @@ def test_job_runs_other_code_than_it_was_submitted_with(monkeypatch: pytest.Monk
         submission.check_code("new code")
 
 
-def test_silent_slurm_counts_as_an_empty_queue(
+def test_unanswered_queue_stops_the_submission(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     squeue = tmp_path / "squeue"

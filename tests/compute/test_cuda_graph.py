@@ -36,7 +36,7 @@ def learner(name: str, device: str = "cpu") -> tuple[nn.Module, torch.optim.Opti
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("before", [0, 2])
-def test_warm_up_trains(name: str, before: int) -> None:
+def test_warm_up_leaves_model_and_optimiser_unchanged(name: str, before: int) -> None:
     (model, optimizer, step), (other, _, undisturbed) = learner(name), learner(name)
     for number, batch in enumerate(BATCHES):
         if number == before:
@@ -50,7 +50,7 @@ def test_warm_up_trains(name: str, before: int) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_graph_computes_something_else_than_its_step(name: str) -> None:
+def test_graph_computes_what_its_step_does(name: str) -> None:
     model, optimizer, step = learner(name, "cuda")
     captured, (other, _, eager) = CapturedStep(step, model, optimizer), learner(name, "cuda")
     for batch in BATCHES:

@@ -40,7 +40,7 @@ def holder(folder: Path, *names: str) -> tuple[subprocess.Popen, int]:
     return job, int(job.stdout.readline())
 
 
-def test_missing_gpu_is_a_traceback() -> None:
+def test_missing_gpu_is_refused_for_cuda_and_auto_takes_the_cpu() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(UserError, match="set device to auto or cpu"):
@@ -91,7 +91,7 @@ def test_a_process_that_selects_again_keeps_its_gpu(chosen: list[int]) -> None:
     assert chosen == [0]
 
 
-def test_results_may_differ_between_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selected_device_computes_deterministically(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.benchmark = True
@@ -104,7 +104,7 @@ def test_results_may_differ_between_runs(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
-def test_cuda_rounds_factors_unasked(precision: str) -> None:
+def test_cuda_rounds_factors_only_for_tf32(precision: str) -> None:
     """Convolutions do by torch's default."""
     torch.backends.cudnn.allow_tf32 = True
     select("cpu", 1, precision)
@@ -114,18 +114,18 @@ def test_cuda_rounds_factors_unasked(precision: str) -> None:
     select("cpu", 1)
 
 
-def test_job_is_told_of_another_number_of_threads() -> None:
+def test_device_and_threads_used_are_those_selected() -> None:
     assert used(select("cpu", 1)) == {"device": "cpu", "threads": 1}
 
 
-def test_two_jobs_get_one_gpu(tmp_path: Path) -> None:
+def test_two_jobs_get_a_gpu_each(tmp_path: Path) -> None:
     job, theirs = holder(tmp_path, "0", "1")
     assert {theirs, claim(["0", "1"], tmp_path)} == {0, 1}
     job.kill()
     job.communicate()
 
 
-def test_gpus_of_two_allocations_are_taken_for_one(
+def test_gpus_of_two_allocations_are_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for allocation in ("7", "8"):
@@ -133,7 +133,7 @@ def test_gpus_of_two_allocations_are_taken_for_one(
         assert claim(["0"], tmp_path, pytest.fail) == 0
 
 
-def test_dead_job_keeps_its_gpu(tmp_path: Path) -> None:
+def test_dead_job_frees_its_gpu(tmp_path: Path) -> None:
     job, _ = holder(tmp_path, "0")
 
     def told(line: str) -> None:
@@ -144,7 +144,9 @@ def test_dead_job_keeps_its_gpu(tmp_path: Path) -> None:
     job.communicate()
 
 
-def test_places_are_taken_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_have_the_names_in_cuda_visible_devices_or_their_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-5ab,4")
     assert visible(2) == ["3", "GPU-5ab"]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")

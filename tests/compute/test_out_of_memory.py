@@ -56,7 +56,7 @@ def estimated(**options: object) -> Estimate:
 
 
 @pytest.mark.parametrize("most", [2, 50, 200])
-def test_estimate_ends_or_changes_when_memory_is_small(
+def test_estimate_fits_into_small_memory_and_stays_the_same(
     monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     whole = estimated()
@@ -66,7 +66,7 @@ def test_estimate_ends_or_changes_when_memory_is_small(
 
 
 @pytest.mark.parametrize("chunk", [0, 1, 3])
-def test_estimate_ends_when_memory_is_taken_for_a_moment(
+def test_estimate_survives_memory_being_taken_for_a_moment(
     monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     whole = estimated(rows=120)
@@ -75,7 +75,7 @@ def test_estimate_ends_when_memory_is_taken_for_a_moment(
     close(estimated(rows=120), whole)
 
 
-def test_resumed_estimate_runs_out_of_memory_again(
+def test_resumed_estimate_remembers_how_many_rows_fit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     limit(monkeypatch, lambda size: size <= 50)
@@ -89,7 +89,9 @@ def test_resumed_estimate_runs_out_of_memory_again(
         torch.testing.assert_close(*values, rtol=0, atol=0, equal_nan=True)
 
 
-def test_gaps_or_integral_end_when_memory_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gaps_and_integral_stay_the_same_when_memory_is_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     settings = Gaps(images=1, steps=4, samples=40)
     vae = small_vae(2, SEEDS, disturb=0.3)
     split, exact = inference_gap(vae, IMAGES, SEEDS, settings), exact_log_likelihood(vae, IMAGES)
@@ -136,7 +138,7 @@ def test_work_kept_before_running_out_of_memory_is_neither_read_again_nor_counte
     assert bookmark.earlier == 0
 
 
-def test_row_that_does_not_fit_is_tried_for_ever_or_a_traceback() -> None:
+def test_row_that_does_not_fit_is_tried_once_and_explained() -> None:
     tried = []
 
     def work(rows: int) -> None:
@@ -148,7 +150,7 @@ def test_row_that_does_not_fit_is_tried_for_ever_or_a_traceback() -> None:
     assert tried == [5, 2, 1]
 
 
-def test_other_errors_are_taken_for_a_lack_of_memory() -> None:
+def test_errors_other_than_a_lack_of_memory_pass_through() -> None:
     with pytest.raises(RuntimeError, match="other"), enough("this"):
         raise RuntimeError("other")
 
@@ -157,7 +159,7 @@ def test_other_errors_are_taken_for_a_lack_of_memory() -> None:
     ("seeds", "advice"),
     [((0, 1, 2, 3, 4), r"5 seeds at K = 1 .*set seeds_per_job to 2 or less"), ((7,), "1 seed at")],
 )
-def test_training_without_memory_is_a_traceback(
+def test_training_without_memory_advises_fewer_seeds_if_it_has_several(
     monkeypatch: pytest.MonkeyPatch, seeds: tuple[int, ...], advice: str
 ) -> None:
     limit(monkeypatch, lambda size: False)
@@ -168,7 +170,9 @@ def test_training_without_memory_is_a_traceback(
     assert ("seeds_per_job" in str(caught.value)) == (len(seeds) > 1)
 
 
-def test_freed_memory_stays_with_the_failed_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_attempt_gives_its_memory_back_before_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The cache is emptied when no exception holds the attempt's tensors any more."""
     handled = []
     monkeypatch.setattr(

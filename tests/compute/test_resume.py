@@ -45,7 +45,7 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def test_state_comes_back_changed(path: Path) -> None:
+def test_state_comes_back_unchanged(path: Path) -> None:
     lines: Lines = []
     recalled = sidecar(path, lines).recall()
     assert recalled is not None
@@ -56,7 +56,7 @@ def test_state_comes_back_changed(path: Path) -> None:
     assert "going on after" in lines[0]
 
 
-def test_beginning_is_taken_for_a_damaged_state(tmp_path: Path) -> None:
+def test_work_without_a_state_begins_silently(tmp_path: Path) -> None:
     lines: Lines = []
     assert sidecar(tmp_path / "none", lines).recall() is None
     assert not lines
@@ -77,7 +77,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damaged_file_is_loaded_or_a_traceback(
+def test_damaged_file_is_reported_and_not_used(
     path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     content = path.read_bytes()
@@ -104,7 +104,7 @@ def test_the_file_ends_with_the_digest_of_the_safetensors_before_it(path: Path) 
     assert safetensors.torch.load(content).keys() == {"model/x", "model/step"}
 
 
-def test_state_of_other_settings_is_used_or_lost(path: Path) -> None:
+def test_state_of_other_settings_is_set_aside(path: Path) -> None:
     content = path.read_bytes()
     lines: Lines = []
     assert sidecar(path, lines, settings="b").recall() is None
@@ -115,7 +115,7 @@ def test_state_of_other_settings_is_used_or_lost(path: Path) -> None:
     assert aside.name in lines[0]
 
 
-def test_finished_work_leaves_its_file_or_failed_work_loses_it(path: Path) -> None:
+def test_finished_work_removes_its_file_and_failed_work_keeps_it(path: Path) -> None:
     with pytest.raises(ZeroDivisionError), sidecar(path, []):
         _ = 1 / 0
     assert path.exists()
@@ -124,14 +124,14 @@ def test_finished_work_leaves_its_file_or_failed_work_loses_it(path: Path) -> No
     assert not path.exists()
 
 
-def test_states_are_saved_at_every_step(tmp_path: Path) -> None:
+def test_states_are_saved_no_more_often_than_the_interval(tmp_path: Path) -> None:
     seldom = sidecar(tmp_path / "a", [], interval=3600)
     for updates in range(5):
         seldom.keep(lambda updates=updates: snapshot(updates))
     assert not (tmp_path / "a").exists()
 
 
-def test_seconds_of_earlier_attempts_are_forgotten(path: Path) -> None:
+def test_seconds_of_earlier_attempts_are_counted(path: Path) -> None:
     second = sidecar(path, [])
     second.start -= 100
     second.recall()
@@ -158,7 +158,7 @@ def test_seconds_count_once_when_a_process_recalls_what_it_saved_itself(path: Pa
 
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_signal_loses_the_last_state_or_a_second_one_harms(
+def test_signal_saves_the_last_state_and_a_second_one_does_no_harm(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     path = tmp_path / "a"
@@ -179,7 +179,7 @@ def test_signal_loses_the_last_state_or_a_second_one_harms(
 
 
 @pytest.mark.usefixtures("handlers")
-def test_signal_before_any_step_overwrites_what_is_there(path: Path) -> None:
+def test_signal_before_any_step_leaves_what_is_there(path: Path) -> None:
     content = path.read_bytes()
 
     def work() -> None:
@@ -201,7 +201,7 @@ def test_signal_before_any_step_overwrites_what_is_there(path: Path) -> None:
         lambda p: torch.optim.RMSprop(p, momentum=0.9),
     ],
 )
-def test_optimizer_goes_another_way_when_restored(
+def test_restored_optimiser_goes_the_same_way(
     kind: Callable[[list[torch.Tensor]], torch.optim.Optimizer],
 ) -> None:
     ends = []

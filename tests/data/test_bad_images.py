@@ -113,7 +113,7 @@ REFUSED: dict[str, tuple[Write, str]] = {
 
 
 @pytest.mark.parametrize(("write", "words"), REFUSED.values(), ids=REFUSED)
-def test_bad_images_pass_or_are_explained_badly(tmp_path: Path, write: Write, words: str) -> None:
+def test_bad_images_are_refused_with_the_cause(tmp_path: Path, write: Write, words: str) -> None:
     path = tmp_path / "own.npz"
     write(path)
     study = {"name": "s", "depths": [0], "seeds": [0], "training": {"batch_size": 2}}
@@ -125,7 +125,7 @@ def test_bad_images_pass_or_are_explained_badly(tmp_path: Path, write: Write, wo
 
 
 @pytest.mark.parametrize("write", [bomb, pickled], ids=["objects", "pickle"])
-def test_bomb_has_no_fuse(tmp_path: Path, write: Write) -> None:
+def test_unpickled_bombs_leave_their_canary(tmp_path: Path, write: Write) -> None:
     """Unpickled, the table's two bombs do leave the canary that it looks for."""
     write(tmp_path / "own.npz")
     if write is bomb:
@@ -135,7 +135,7 @@ def test_bomb_has_no_fuse(tmp_path: Path, write: Write) -> None:
     assert (tmp_path / "canary").is_dir()
 
 
-def test_binary_images_have_a_density(tmp_path: Path) -> None:
+def test_binary_images_without_binarisation_are_refused(tmp_path: Path) -> None:
     pool(grey(top=1))(tmp_path / "own.npz")
     message = refusal(name="npz", root=str(tmp_path / "own.npz"), binarisation="none")
     assert f"{tmp_path / 'own.npz'}: found no value above 1" in message
@@ -150,13 +150,13 @@ def found(path: Path, **arrays: np.ndarray) -> tuple[dict[str, int], list[str]]:
     return counts, limits(facts)
 
 
-def test_good_images_are_warned_of(tmp_path: Path) -> None:
+def test_good_images_raise_no_warning(tmp_path: Path) -> None:
     counts, sentences = found(tmp_path / "own.npz", images=grey())
     assert (counts["test_in_train"], counts["constant_pixels"]) == (0, 0)
     assert sentences == []
 
 
-def test_test_images_that_are_trained_on_go_unnoticed(tmp_path: Path) -> None:
+def test_test_images_that_are_trained_on_raise_a_warning(tmp_path: Path) -> None:
     train, test = grey(40), grey(8)
     test[[1, 5]] = train[[30, 2]]
     arrays = {"train": train, "validation": train[:1], "test": test}
@@ -166,14 +166,14 @@ def test_test_images_that_are_trained_on_go_unnoticed(tmp_path: Path) -> None:
     assert sentences[1].startswith("1 of 1 (100.0 %) validation images are")
 
 
-def test_binarisation_hides_a_repeated_image(tmp_path: Path) -> None:
+def test_repeated_images_are_found_before_binarisation(tmp_path: Path) -> None:
     train = grey(40)
     np.savez(tmp_path / "own.npz", train=train, validation=grey(3), test=train[:4])
     source = read(Dataset(name="npz", root=str(tmp_path / "own.npz"), binarisation="static"))
     assert peculiarities(source)["test_in_train"] == 4
 
 
-def test_pixels_and_images_that_never_vary_go_unnoticed(tmp_path: Path) -> None:
+def test_constant_pixels_and_repeated_images_raise_a_warning(tmp_path: Path) -> None:
     train = grey(40)
     train[:, 1, 1:3] = 7
     train[9] = train[4]
@@ -185,7 +185,7 @@ def test_pixels_and_images_that_never_vary_go_unnoticed(tmp_path: Path) -> None:
     ]
 
 
-def test_images_all_the_same_go_unnoticed(tmp_path: Path) -> None:
+def test_images_all_the_same_raise_one_warning(tmp_path: Path) -> None:
     same = np.full((40, 3, 4), 9, dtype=np.uint8)
     _, sentences = found(tmp_path / "own.npz", train=same, validation=same[:3], test=same[:3])
     assert len(sentences) == 1

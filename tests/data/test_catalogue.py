@@ -41,7 +41,7 @@ def refusal(batch_size: int = 2, **dataset: object) -> str:
     return str(caught.value)
 
 
-def test_snakefile_would_pay_for_heavy_imports() -> None:
+def test_catalogue_imports_no_heavy_library() -> None:
     code = (
         "import sys, flowdepth.data.catalogue as c; from flowdepth.settings.study import Dataset;"
         "c.split_sizes(Dataset(name='digits'));"
@@ -60,18 +60,20 @@ def test_snakefile_would_pay_for_heavy_imports() -> None:
         ("binarized_mnist", (50_000, 10_000, 10_000)),
     ],
 )
-def test_sizes_of_published_sets_are_off(name: str, expected: tuple[int, int, int]) -> None:
+def test_published_sets_split_into_their_known_sizes(
+    name: str, expected: tuple[int, int, int]
+) -> None:
     assert catalogue.split_sizes(Dataset(name=name)) == expected
 
 
-def test_digits_lose_or_repeat_an_image() -> None:
+def test_splits_of_the_digits_add_up_to_all_images() -> None:
     for validation in (0.0, 0.05, 0.1, 0.33, 0.5):
         sizes = catalogue.split_sizes(Dataset(validation=validation, test=0.37))
         assert sum(sizes) == 1797
         assert sizes.test == 665
 
 
-def test_npz_layouts_are_counted_wrongly(tmp_path: Path) -> None:
+def test_images_of_every_npz_layout_are_counted(tmp_path: Path) -> None:
     def sizes(path: Path) -> tuple[int, ...]:
         return catalogue.split_sizes(Dataset(name="npz", root=str(path)))
 
@@ -83,7 +85,7 @@ def test_npz_layouts_are_counted_wrongly(tmp_path: Path) -> None:
     assert sizes(three) == (30, 4, 7)
 
 
-def test_npz_data_is_read_for_its_size(tmp_path: Path) -> None:
+def test_size_of_an_npz_file_is_known_without_reading_its_data(tmp_path: Path) -> None:
     # With a changed pixel the data no longer has its CRC-32: reading it would fail.
     path = npz(tmp_path / "x.npz", images=grey(500))
     content = bytearray(path.read_bytes())
@@ -92,7 +94,7 @@ def test_npz_data_is_read_for_its_size(tmp_path: Path) -> None:
     assert catalogue.split_sizes(Dataset(name="npz", root=str(path))).train == 350
 
 
-def test_edited_images_keep_their_fingerprint(tmp_path: Path) -> None:
+def test_fingerprint_changes_with_the_images_alone(tmp_path: Path) -> None:
     edited = grey(50)
     edited[7, 1, 1] ^= 1
     kinds = {
@@ -107,7 +109,7 @@ def test_edited_images_keep_their_fingerprint(tmp_path: Path) -> None:
     assert catalogue.fingerprint(Dataset(name="digits")) == ""
 
 
-def test_files_are_sought_in_one_layout_only(tmp_path: Path) -> None:
+def test_mnist_is_found_packed_or_unpacked_and_packed_files_come_first(tmp_path: Path) -> None:
     mnist = Dataset(name="mnist", root=str(tmp_path))
     raw = tmp_path / "MNIST" / "raw"
     assert catalogue.required_files(mnist)[0] == raw / "train-images-idx3-ubyte.gz"
@@ -122,7 +124,7 @@ def test_files_are_sought_in_one_layout_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["", "binarized_mnist"])
 @pytest.mark.parametrize("end", ["", ".gz"])
-def test_binarized_mnist_layout_is_missed(tmp_path: Path, folder: str, end: str) -> None:
+def test_binarized_mnist_is_found_in_every_layout(tmp_path: Path, folder: str, end: str) -> None:
     (tmp_path / folder).mkdir(exist_ok=True)
     paths = [
         tmp_path / folder / f"binarized_mnist_{split}.amat{end}"
@@ -135,57 +137,57 @@ def test_binarized_mnist_layout_is_missed(tmp_path: Path, folder: str, end: str)
     assert catalogue.missing_files(dataset) == ()
 
 
-def test_sets_without_files_want_some(tmp_path: Path) -> None:
+def test_digits_need_no_file_and_an_npz_set_needs_its_own(tmp_path: Path) -> None:
     assert catalogue.required_files(Dataset(name="digits")) == ()
     file = tmp_path / "x.npz"
     assert catalogue.required_files(Dataset(name="npz", root=str(file))) == (file,)
 
 
-def test_downloadable_set_is_refused_before_download(tmp_path: Path) -> None:
+def test_downloadable_set_is_accepted_before_its_download(tmp_path: Path) -> None:
     for name in ("mnist", "fashion_mnist", "binarized_mnist"):
         check(study(name=name, root=str(tmp_path / "nothing")))
 
 
-def test_default_study_is_refused() -> None:
+def test_batch_as_large_as_the_training_split_is_accepted() -> None:
     check(study(batch_size=1258))
 
 
-def test_batch_larger_than_training_split_passes() -> None:
+def test_batch_larger_than_the_training_split_is_refused() -> None:
     message = refusal(batch_size=1259)
     assert "training.batch_size: found 1259" in message
     assert "set it to 1258 or less" in message
 
 
-def test_empty_splits_pass() -> None:
+def test_empty_splits_are_refused() -> None:
     message = refusal(validation=0, test=0)
     assert "2 mistakes" in message
     assert "dataset.validation: found 0, which leaves the validation split empty" in message
     assert "dataset.test: found 0, which leaves the test split empty" in message
 
 
-def test_empty_training_split_passes(tmp_path: Path) -> None:
+def test_empty_training_split_is_refused(tmp_path: Path) -> None:
     path = npz(tmp_path / "x.npz", images=grey(2))
     message = refusal(name="npz", root=str(path), validation=0.49, test=0.5)
     assert "found 0.49 and 0.5, which leave no training image of 2" in message
 
 
-def test_binarized_mnist_is_binarised_again() -> None:
+def test_second_binarisation_of_binarized_mnist_is_refused() -> None:
     message = refusal(name="binarized_mnist", binarisation="dynamic")
     assert "dataset.binarisation: found dynamic, expected static" in message
 
 
-def test_missing_npz_passes(tmp_path: Path) -> None:
+def test_missing_npz_is_refused(tmp_path: Path) -> None:
     message = refusal(name="npz", root=str(tmp_path / "none.npz"))
     assert f"dataset.root: found no file {tmp_path / 'none.npz'}" in message
 
 
-def test_text_file_passes_as_npz(tmp_path: Path) -> None:
+def test_text_file_is_refused_as_npz(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     path.write_text("not a zip file")
     assert f"{path}: found no readable .npz file" in refusal(name="npz", root=str(path))
 
 
-def test_zip_of_something_else_passes_as_npz(tmp_path: Path) -> None:
+def test_zip_of_something_else_is_refused_as_npz(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("images.npy", b"nothing of numpy's")
@@ -207,14 +209,16 @@ def test_zip_of_something_else_passes_as_npz(tmp_path: Path) -> None:
         ({"images": np.array([grey(1), None], dtype=object)}, "array images is object [2]"),
     ],
 )
-def test_wrong_npz_passes(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+def test_wrong_arrays_of_an_npz_are_explained(
+    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
     path = npz(tmp_path / "x.npz", **arrays)
     found = refusal(name="npz", root=str(path))
     assert message in found
     assert str(path) in found
 
 
-def test_pixels_alone_are_compared_with_what_convolutions_take(tmp_path: Path) -> None:
+def test_convolutions_refuse_images_of_another_shape_with_as_many_pixels(tmp_path: Path) -> None:
     square, wide = (
         study(name="npz", root=str(npz(tmp_path / f"{i}.npz", images=grey(40, *shape)))).model_copy(
             update={"model": Model(network="gated_conv")}

@@ -7,13 +7,13 @@ from flowdepth.data.prepare import prepare
 from flowdepth.settings.sections import Dataset
 
 
-def test_static_images_are_redrawn() -> None:
+def test_static_images_stay_the_same_every_epoch() -> None:
     images = prepare(Dataset())
     first, second = (epoch_images(images, (0, 1), epoch, torch.float32) for epoch in (1, 2))
     assert first is second is images.train
 
 
-def test_dynamic_images_stay_the_same() -> None:
+def test_dynamic_images_are_redrawn_for_every_epoch_and_seed() -> None:
     images = prepare(Dataset(binarisation="dynamic"))
     first, second = (epoch_images(images, (0, 1), epoch, torch.float32) for epoch in (1, 2))
     assert first.shape == (2, *images.train.shape)
@@ -25,13 +25,13 @@ def test_dynamic_images_stay_the_same() -> None:
     assert (drawn.double().mean(0) - grey).abs().mean() < 0.07
 
 
-def test_dynamic_images_move_with_companions() -> None:
+def test_dynamic_images_of_a_seed_are_the_same_in_any_pack() -> None:
     images = prepare(Dataset(binarisation="dynamic"))
     pack, alone = (epoch_images(images, seeds, 3, torch.float32) for seeds in ((0, 1), (1,)))
     assert torch.equal(pack[1], alone[0])
 
 
-def test_grey_images_are_not_dequantised() -> None:
+def test_grey_images_are_dequantised() -> None:
     images = prepare(Dataset(binarisation="none"))
     for pixels, grey in [
         (epoch_images(images, (5,), 1, torch.float64)[0], images.train),
@@ -41,7 +41,7 @@ def test_grey_images_are_not_dequantised() -> None:
         assert 0.45 < (pixels * 17).frac().mean() < 0.55
 
 
-def test_test_pixels_change_between_calls_or_come_from_the_training_seed() -> None:
+def test_test_pixels_are_drawn_once_from_the_seed_of_the_data_set() -> None:
     images = prepare(Dataset(binarisation="none"))
     first, second = (observed(images, "test", torch.float32) for _ in range(2))
     assert torch.equal(first, second)
@@ -49,6 +49,6 @@ def test_test_pixels_change_between_calls_or_come_from_the_training_seed() -> No
     assert not torch.equal(observed(other, "test", torch.float32)[: len(first)], first)
 
 
-def test_binary_test_pixels_are_changed() -> None:
+def test_binary_test_pixels_stay_as_they_are() -> None:
     images = prepare(Dataset())
     assert torch.equal(observed(images, "test", torch.float32), images.test.float())

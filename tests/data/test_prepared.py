@@ -28,7 +28,7 @@ def grey(images: int, top: int = 255) -> np.ndarray:
     return values
 
 
-def test_digits_are_not_scikit_learns() -> None:
+def test_digits_are_those_of_scikit_learn() -> None:
     from sklearn.datasets import load_digits
 
     source = load_digits()
@@ -41,7 +41,7 @@ def test_digits_are_not_scikit_learns() -> None:
     assert images.test_labels.tolist() == source.target[images.index["test"]].tolist()
 
 
-def test_splits_overlap_or_lose_images() -> None:
+def test_every_image_is_in_exactly_one_split() -> None:
     images = prepare(Dataset())
     rows = torch.cat(list(images.index.values()))
     assert torch.equal(rows.sort().values, torch.arange(1797))
@@ -49,27 +49,27 @@ def test_splits_overlap_or_lose_images() -> None:
     assert sizes == tuple(len(getattr(images, split)) for split in SPLITS)
 
 
-def test_test_split_depends_on_the_validation_share() -> None:
+def test_test_split_is_the_same_for_every_validation_share() -> None:
     few, many = (prepare(Dataset(validation=share)) for share in (0.05, 0.4))
     assert len(few.validation) != len(many.validation)
     assert torch.equal(few.index["test"], many.index["test"])
     assert torch.equal(few.test, many.test)
 
 
-def test_images_depend_on_the_global_random_state() -> None:
+def test_images_ignore_the_global_random_state() -> None:
     torch.manual_seed(1)
     first = prepared.pixel_sums(prepare(Dataset()))
     torch.manual_seed(2)
     assert prepared.pixel_sums(prepare(Dataset())) == first
 
 
-def test_seed_of_the_data_set_is_ignored() -> None:
+def test_seed_of_the_data_set_changes_splits_and_pixels() -> None:
     first, second = (prepare(Dataset(seed=seed)) for seed in (0, 1))
     assert not torch.equal(first.index["test"], second.index["test"])
     assert not prepared.pixel_sums(first).items() & prepared.pixel_sums(second).items()
 
 
-def test_static_and_dynamic_are_judged_on_different_pixels() -> None:
+def test_static_and_dynamic_are_judged_on_the_same_pixels() -> None:
     static, dynamic = (prepare(Dataset(binarisation=b)) for b in ("static", "dynamic"))
     assert torch.equal(static.validation, dynamic.validation)
     assert torch.equal(static.test, dynamic.test)
@@ -78,7 +78,7 @@ def test_static_and_dynamic_are_judged_on_different_pixels() -> None:
     assert torch.equal(dynamic.train, prepare(Dataset(binarisation="none")).train)
 
 
-def test_splits_share_one_stream_of_binarisation(tmp_path: Path) -> None:
+def test_every_split_has_its_own_stream_of_binarisation(tmp_path: Path) -> None:
     same = np.full((40, 3, 4), 128, dtype=np.uint8)
     root = npz(tmp_path / "x.npz", train=same, validation=same, test=same)
     images = prepare(Dataset(name="npz", root=root))
@@ -86,7 +86,7 @@ def test_splits_share_one_stream_of_binarisation(tmp_path: Path) -> None:
     assert not torch.equal(images.validation, images.test)
 
 
-def test_threshold_is_not_at_one_half() -> None:
+def test_threshold_is_at_one_half() -> None:
     images = prepare(Dataset(binarisation="threshold"))
     source = prepare(Dataset(binarisation="none"))
     assert torch.equal(images.test, (source.test.double() / 16 > 0.5).to(torch.uint8))
@@ -94,7 +94,9 @@ def test_threshold_is_not_at_one_half() -> None:
 
 
 @pytest.mark.parametrize("binarisation", ["static", "dynamic", "threshold"])
-def test_binary_images_are_binarised_again(tmp_path: Path, binarisation: str) -> None:
+def test_binary_images_stay_as_they_are_under_any_binarisation(
+    tmp_path: Path, binarisation: str
+) -> None:
     train, test = grey(20, top=1), grey(6, top=1)
     root = npz(tmp_path / "x.npz", train=train, validation=test, test=test)
     images = prepare(Dataset(name="npz", root=root, binarisation=binarisation))
@@ -103,7 +105,7 @@ def test_binary_images_are_binarised_again(tmp_path: Path, binarisation: str) ->
     assert torch.equal(images.test, torch.from_numpy(test).flatten(1))
 
 
-def test_npz_pool_is_mixed_up(tmp_path: Path) -> None:
+def test_images_of_an_npz_pool_keep_their_pixels_and_labels(tmp_path: Path) -> None:
     source, labels = grey(30), np.arange(30, dtype=np.int16)
     root = npz(tmp_path / "x.npz", images=source, labels=labels)
     images = prepare(Dataset(name="npz", root=root, binarisation="none"))
@@ -112,7 +114,7 @@ def test_npz_pool_is_mixed_up(tmp_path: Path) -> None:
     assert torch.equal(images.test_labels, images.index["test"])
 
 
-def test_npz_validation_is_not_taken_from_train(tmp_path: Path) -> None:
+def test_validation_split_of_an_npz_is_taken_from_train(tmp_path: Path) -> None:
     train, test = grey(30), grey(6)
     root = npz(tmp_path / "x.npz", train=train, test=test, test_labels=np.arange(6))
     images = prepare(Dataset(name="npz", root=root, binarisation="none", validation=0.2))
@@ -125,7 +127,7 @@ def test_npz_validation_is_not_taken_from_train(tmp_path: Path) -> None:
     assert images.test_labels.tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_damaged_npz_is_read(tmp_path: Path) -> None:
+def test_damaged_npz_is_refused(tmp_path: Path) -> None:
     path = Path(npz(tmp_path / "x.npz", images=grey(2000)))
     content = bytearray(path.read_bytes())
     content[-9000] ^= 0xFF  # a pixel: the headers stay whole
@@ -133,11 +135,11 @@ def test_damaged_npz_is_read(tmp_path: Path) -> None:
     assert f"{path}: damaged" in refusal(name="npz", root=str(path))
 
 
-def test_empty_split_is_prepared() -> None:
+def test_empty_split_is_refused() -> None:
     assert "dataset.test: found 0" in refusal(test=0)
 
 
-def test_redraw_is_biased() -> None:
+def test_redraw_is_unbiased() -> None:
     levels, rows = 17, 6000
     pixels = torch.arange(levels, dtype=torch.uint8).expand(rows, levels).contiguous()
     mean = redraw(pixels, levels, generator(0, "a test")).double().mean(0)
@@ -147,7 +149,7 @@ def test_redraw_is_biased() -> None:
     assert ((mean - p).abs() <= 4 * (p * (1 - p) / rows).sqrt()).all()
 
 
-def test_redraw_repeats_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redraw_draws_every_chunk_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flowdepth.data.pixels.ROWS_AT_A_TIME", 10)
     pixels = torch.full((25, 40), 8, dtype=torch.uint8)
     drawn = redraw(pixels, 17, generator(0, "a test"))
@@ -159,13 +161,13 @@ def test_redraw_repeats_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.gpu
-def test_redraw_fails_on_cuda() -> None:
+def test_redraw_on_cuda_has_the_right_mean() -> None:
     pixels = torch.full((5000, 40), 8, dtype=torch.uint8, device="cuda")
     drawn = redraw(pixels, 17, generator(0, "a test", device="cuda"))
     assert abs(drawn.double().mean().item() - 0.5) < 0.01
 
 
-def test_dequantised_values_leave_their_bin() -> None:
+def test_dequantised_values_stay_in_their_bin() -> None:
     pixels = torch.arange(256, dtype=torch.uint8).expand(500, 256)
     values = dequantise(pixels, 256, generator(0, "a test"), torch.float64)
     assert values.dtype == torch.float64
@@ -173,7 +175,7 @@ def test_dequantised_values_leave_their_bin() -> None:
     assert abs((values * 256 - pixels).mean().item() - 0.5) < 0.005
 
 
-def test_saved_images_come_back_changed(tmp_path: Path) -> None:
+def test_saved_images_come_back_unchanged(tmp_path: Path) -> None:
     images = prepare(Dataset(binarisation="dynamic", seed=3))
     prepared.save(images, tmp_path / "a.safetensors")
     loaded = prepared.load(tmp_path / "a.safetensors")
@@ -186,7 +188,7 @@ def test_saved_images_come_back_changed(tmp_path: Path) -> None:
     assert all(getattr(loaded, name) == getattr(images, name) for name in numbers)
 
 
-def test_moving_leaves_pixels_behind() -> None:
+def test_moved_images_have_every_split_on_the_new_device() -> None:
     images = prepare(Dataset())
     moved = images.to("meta")
     assert all(getattr(moved, split).device.type == "meta" for split in SPLITS)
@@ -194,20 +196,20 @@ def test_moving_leaves_pixels_behind() -> None:
     assert (moved.height, moved.seed) == (8, 0)
 
 
-def test_images_without_labels_cannot_be_saved(tmp_path: Path) -> None:
+def test_images_without_labels_are_saved_and_loaded(tmp_path: Path) -> None:
     root = npz(tmp_path / "x.npz", images=grey(30))
     path = tmp_path / "a.safetensors"
     prepared.save(prepare(Dataset(name="npz", root=root)), path)
     assert prepared.load(path).test_labels is None
 
 
-def test_same_images_give_other_bytes(tmp_path: Path) -> None:
+def test_same_images_give_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
         prepared.save(prepare(Dataset()), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_torn_missing_or_foreign_file_is_loaded(tmp_path: Path) -> None:
+def test_torn_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     prepared.save(prepare(Dataset()), path)
     foreign = tmp_path / "foreign.safetensors"
@@ -218,7 +220,7 @@ def test_torn_missing_or_foreign_file_is_loaded(tmp_path: Path) -> None:
             prepared.load(wrong)
 
 
-def test_digest_misses_a_changed_pixel() -> None:
+def test_changed_pixel_changes_the_digest_of_its_split_alone() -> None:
     images = prepare(Dataset())
     before = prepared.pixel_sums(images)
     images.test[3, 5] ^= 1

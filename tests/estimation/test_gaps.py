@@ -58,7 +58,7 @@ def split(vae: FlowVAE, images: Tensor, settings: Gaps = SETTINGS) -> InferenceG
     return inference_gap(vae, images, tuple(range(vae.replicas)), settings)
 
 
-def test_gap_is_not_that_of_the_best_diagonal_gaussian() -> None:
+def test_gap_is_that_of_the_best_diagonal_gaussian() -> None:
     vae, images = correlated(0), grey_images(8)
     expected, exact = diagonal_gap(vae), closed_form(vae, images)
     assert expected > 0.3
@@ -71,7 +71,7 @@ def test_gap_is_not_that_of_the_best_diagonal_gaussian() -> None:
     )
 
 
-def test_perfect_encoder_has_an_amortisation_gap() -> None:
+def test_perfect_encoder_has_no_amortisation_gap() -> None:
     vae, images = correlated(0), grey_images(8)
     make_encoder_optimal(vae)
     result = split(vae, images)
@@ -79,20 +79,20 @@ def test_perfect_encoder_has_an_amortisation_gap() -> None:
     assert result.amortisation.abs().max() < 0.02
 
 
-def test_layers_do_not_close_the_approximation_gap() -> None:
+def test_layers_close_the_approximation_gap() -> None:
     flat, deep = (split(correlated(depth), grey_images(4)) for depth in (0, 6))
     assert (flat.approximation > 0.8 * diagonal_gap(correlated(0))).all()
     assert (deep.approximation < 0.1 * diagonal_gap(correlated(6))).all()
 
 
-def test_gaps_are_negative() -> None:
+def test_gaps_are_not_negative() -> None:
     vae = small_vae(3, (0, 1), disturb=0.5)
     result = split(vae, binary_images(4))
     assert (result.approximation > -4 * result.log_p_mcse).all()
     assert (result.amortisation > -0.01).all()
 
 
-def test_model_is_changed() -> None:
+def test_model_is_left_unchanged() -> None:
     vae = small_vae(2, disturb=0.3)
     before = {name: value.clone() for name, value in vae.state_dict().items()}
     split(vae, binary_images(3), FEW)
@@ -102,14 +102,14 @@ def test_model_is_changed() -> None:
     assert all(parameter.requires_grad for parameter in vae.parameters())
 
 
-def test_image_depends_on_its_companions() -> None:
+def test_image_has_the_same_gaps_whatever_its_companions() -> None:
     vae = small_vae(2, disturb=0.3)
     both, one = split(vae, binary_images(5), FEW), split(vae, binary_images(5)[:2], FEW)
     for name in ("elbo", "optimised_elbo", "log_p", "last_improvement"):
         torch.testing.assert_close(getattr(both, name)[:, :2], getattr(one, name))
 
 
-def test_seed_depends_on_its_pack() -> None:
+def test_seed_has_the_same_gaps_in_any_pack() -> None:
     x = binary_images(3)
     pack = inference_gap(small_vae(2, (4, 6)), x, (4, 6), FEW)
     alone = inference_gap(small_vae(2, (6,)), x, (6,), FEW)
@@ -117,7 +117,7 @@ def test_seed_depends_on_its_pack() -> None:
     torch.testing.assert_close(pack.log_p[1], alone.log_p[0])
 
 
-def test_images_keep_sharing_the_flow() -> None:
+def test_optimising_gives_every_image_its_own_flow() -> None:
     vae = small_vae(2, flow=Flow(parameters="shared"), disturb=0.3)
     x = binary_images(3).unsqueeze(0)
     *_, q = optimise(vae, x, vae.encode(x), (0,), FEW)
@@ -126,7 +126,7 @@ def test_images_keep_sharing_the_flow() -> None:
     assert not torch.equal(q.flow.b[0, 0], q.flow.b[0, 1])
 
 
-def test_too_few_steps_pass_unnoticed() -> None:
+def test_too_few_steps_show_in_the_last_improvement() -> None:
     vae, images = ppca(0), grey_images(6)
     short, long = (
         split(vae, images, SETTINGS.model_copy(update={"steps": steps})) for steps in (20, 600)
@@ -136,14 +136,14 @@ def test_too_few_steps_pass_unnoticed() -> None:
     assert long.last_improvement.mean().abs() < 0.01
 
 
-def test_one_step_is_too_few_to_run() -> None:
+def test_one_step_is_enough_to_run() -> None:
     for steps in (1, 2, 3):
         result = split(small_vae(1), binary_images(2), FEW.model_copy(update={"steps": steps}))
         assert result.last_improvement.isfinite().all()
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 5])
-def test_killed_split_ends_elsewhere_or_repeats_steps(
+def test_killed_split_ends_the_same_and_repeats_no_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     monkeypatch.setattr(gaps, "_STEPS_PER_STREAM", 2)
@@ -157,7 +157,7 @@ def test_killed_split_ends_elsewhere_or_repeats_steps(
         assert torch.equal(getattr(resumed, field.name), getattr(whole, field.name))
 
 
-def test_log_p_is_taken_from_the_worse_sampler() -> None:
+def test_log_p_is_taken_from_the_better_sampler() -> None:
     """An encoder that is far off has few effective samples; the optimised posterior has many."""
     vae, images = ppca(0), grey_images(4)
     with torch.no_grad():

@@ -16,7 +16,7 @@ from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 4, 8, 16])
-def test_estimate_misses_the_closed_form(depth: int) -> None:
+def test_estimate_agrees_with_the_closed_form(depth: int) -> None:
     vae = ppca(depth)
     images = torch.rand(20, 4, generator=torch.Generator().manual_seed(1)).double()
     result = estimate(vae, images, (0,), 20_000)
@@ -26,7 +26,7 @@ def test_estimate_misses_the_closed_form(depth: int) -> None:
     assert result.mcse.max() < 0.2
 
 
-def test_elbo_is_above_the_likelihood() -> None:
+def test_elbo_is_below_the_likelihood() -> None:
     vae = ppca(3)
     images = torch.rand(10, 4, generator=torch.Generator().manual_seed(1)).double()
     result = estimate(vae, images, (0,), 1000)
@@ -37,7 +37,7 @@ def test_elbo_is_above_the_likelihood() -> None:
 
 @pytest.mark.parametrize("depth", [0, 3])
 @pytest.mark.parametrize("rows", [1, 37, 210, 300, 10_000])
-def test_chunk_size_changes_the_result(depth: int, rows: int) -> None:
+def test_chunk_size_leaves_the_result_unchanged(depth: int, rows: int) -> None:
     vae, images = small_vae(depth, (0, 1), disturb=0.3), binary_images(9)
     whole = estimate(vae, images, (0, 1), 70, rows=10**6)
     parts = estimate(vae, images, (0, 1), 70, rows=rows)
@@ -47,7 +47,7 @@ def test_chunk_size_changes_the_result(depth: int, rows: int) -> None:
 
 
 @pytest.mark.parametrize("parameters", ["amortised", "shared"])
-def test_images_encoded_together_are_mixed_up(parameters: str) -> None:
+def test_encoding_in_parts_leaves_the_estimate_unchanged(parameters: str) -> None:
     flow = Flow(parameters=parameters)
     vae, images = small_vae(3, (0, 1), flow=flow, disturb=0.3), binary_images(9)
     whole = estimate(vae, images, (0, 1), 70)
@@ -60,7 +60,7 @@ def test_images_encoded_together_are_mixed_up(parameters: str) -> None:
     torch.testing.assert_close(parts.z_mean, whole.z_mean)
 
 
-def test_seed_depends_on_its_pack() -> None:
+def test_seed_has_the_same_estimate_in_any_pack() -> None:
     images = binary_images(5)
     pack = small_vae(2, (4, 6), disturb=0.0)
     alone = small_vae(2, (6,), disturb=0.0)
@@ -68,7 +68,7 @@ def test_seed_depends_on_its_pack() -> None:
     torch.testing.assert_close(both.log_p[1], one.log_p[0], rtol=1e-9, atol=1e-9)
 
 
-def test_samples_are_rounded_or_ignored() -> None:
+def test_samples_are_as_many_as_asked_for() -> None:
     vae, images = small_vae(1, disturb=0.3), binary_images(2)
     drawn = []
     with mock.patch(
@@ -80,7 +80,7 @@ def test_samples_are_rounded_or_ignored() -> None:
     assert {shape[-1] for shape in drawn} == {1, 7, 103}
 
 
-def test_encoder_runs_once_per_sample() -> None:
+def test_encoder_runs_once_per_image() -> None:
     vae, images = small_vae(2), binary_images(6)
     with mock.patch.object(vae, "encode", wraps=vae.encode) as encode:
         estimate(vae, images, (0,), 50, rows=10)
@@ -88,7 +88,7 @@ def test_encoder_runs_once_per_sample() -> None:
 
 
 @pytest.mark.parametrize("chunks", [1, 4])
-def test_killed_estimate_ends_elsewhere_or_repeats_images(tmp_path: Path, chunks: int) -> None:
+def test_killed_estimate_ends_the_same_and_repeats_no_image(tmp_path: Path, chunks: int) -> None:
     vae, images = small_vae(2, (0, 1), disturb=0.3), binary_images(9)
     whole = estimate(vae, images, (0, 1), 30, rows=120)
     with pytest.raises(KilledError):
@@ -102,7 +102,7 @@ def test_killed_estimate_ends_elsewhere_or_repeats_images(tmp_path: Path, chunks
         )
 
 
-def test_evaluation_builds_autograd_graphs() -> None:
+def test_evaluation_builds_no_autograd_graph() -> None:
     assert not estimate(small_vae(2), binary_images(2), (0,), 3).log_p.requires_grad
 
 
@@ -111,7 +111,7 @@ def weights(*values: float) -> Estimate:
     return summarise_weights(log_w, torch.zeros(1, 1), torch.zeros(1, 1, 2))
 
 
-def test_weights_are_summarised_wrongly() -> None:
+def test_weights_are_summarised_by_the_formulas() -> None:
     w = torch.tensor([0.5, 1.0, 4.0], dtype=torch.float64)
     result = weights(*w.log().tolist())
     assert result.log_p.item() == pytest.approx(w.mean().log().item())
@@ -121,7 +121,7 @@ def test_weights_are_summarised_wrongly() -> None:
     assert result.mcse.item() == pytest.approx(relative.item())
 
 
-def test_sub_samples_are_not_the_first_of_the_same_draws() -> None:
+def test_sub_samples_are_the_first_of_the_same_draws() -> None:
     log_w = torch.randn(2, 3, 70, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     result = summarise_weights(log_w, torch.zeros(2, 3), torch.zeros(2, 3, 2))
     for j, size in enumerate(nested_sizes(70)):
@@ -131,24 +131,24 @@ def test_sub_samples_are_not_the_first_of_the_same_draws() -> None:
     assert torch.equal(result.nested_log_p[..., -1], result.log_p)
 
 
-def test_more_samples_lower_the_expected_estimate() -> None:
+def test_more_samples_raise_the_expected_estimate() -> None:
     vae = small_vae(2, disturb=0.5)
     nested = estimate(vae, binary_images(200), (0,), 100).nested_log_p.mean((0, 1))
     assert (nested.diff() > 0).all()
 
 
-def test_one_sample_knows_its_error() -> None:
+def test_one_sample_has_no_known_error() -> None:
     assert weights(-3.0).mcse.isnan().all()
     assert weights(-3.0, -3.0).mcse.item() == 0
 
 
-def test_k_hat_is_that_of_other_weights() -> None:
+def test_k_hat_is_that_of_the_weights() -> None:
     log_w = torch.randn(2, 3, 70, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     result = summarise_weights(log_w, torch.zeros(2, 3), torch.zeros(2, 3, 2))
     torch.testing.assert_close(result.k_hat, torch.from_numpy(pareto_k(log_w.numpy())))
 
 
-def test_equal_weights_fail() -> None:
+def test_equal_weights_have_no_error_full_ess_and_no_shape() -> None:
     """A posterior that is exact: all weights are p(x)."""
     result = weights(*[-7.0] * 50)
     assert result.log_p.item() == pytest.approx(-7)
@@ -156,20 +156,20 @@ def test_equal_weights_fail() -> None:
     assert result.k_hat.isnan().all()
 
 
-def test_far_weights_underflow() -> None:
+def test_log_weights_far_below_underflow_are_summarised() -> None:
     result = weights(-1000.0, -1000.0, -1000.0)
     assert result.log_p.item() == pytest.approx(-1000)
     assert result.mcse.item() == pytest.approx(0, abs=1e-7)
     assert result.ess.item() == pytest.approx(3)
 
 
-def test_single_weight_dominates_unnoticed() -> None:
+def test_single_dominant_weight_shows_in_ess_and_error() -> None:
     result = weights(0.0, *[-500.0] * 99)
     assert result.ess.item() == pytest.approx(1)
     assert result.mcse.item() == pytest.approx(math.sqrt(0.99))
 
 
-def test_inactive_units_are_counted() -> None:
+def test_active_units_alone_are_counted() -> None:
     z_mean = torch.zeros(2, 50, 3, dtype=torch.float64)
     z_mean[0, :, 1] = torch.linspace(-1, 1, 50)
     z_mean[1] = torch.linspace(-0.01, 0.01, 50).unsqueeze(-1)
@@ -178,7 +178,7 @@ def test_inactive_units_are_counted() -> None:
     assert result.active_units().tolist() == [1, 0]
 
 
-def test_bfloat16_reaches_beyond_the_decoder_or_nowhere() -> None:
+def test_bfloat16_rounds_the_decoder_alone() -> None:
     vae, images = small_vae(3, (0, 1), disturb=0.3).float(), binary_images(9).float()
     exact = estimate(vae, images, (0, 1), 200)
     vae.bf16_decoder = True
@@ -191,7 +191,7 @@ def test_bfloat16_reaches_beyond_the_decoder_or_nowhere() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
-def test_precision_costs_more_than_a_hundredth_of_a_nat_on_cuda(precision: str) -> None:
+def test_precision_costs_less_than_a_hundredth_of_a_nat_on_cuda(precision: str) -> None:
     vae, images = small_vae(3, (0, 1), disturb=0.3).cuda(), binary_images(50).cuda()
     exact = estimate(vae, images, (0, 1), 20_000)
     select("cuda", 1, precision)
@@ -203,7 +203,7 @@ def test_precision_costs_more_than_a_hundredth_of_a_nat_on_cuda(precision: str) 
 
 
 @pytest.mark.gpu
-def test_cuda_disagrees_with_cpu() -> None:
+def test_cuda_agrees_with_the_closed_form() -> None:
     vae = ppca(4)
     images = torch.rand(10, 4).double()
     expected = closed_form(vae, images)

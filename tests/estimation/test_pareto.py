@@ -13,7 +13,7 @@ def chance() -> np.random.Generator:
 
 
 @pytest.mark.parametrize("shape", [0.2, 0.5, 0.9])
-def test_pareto_tail_is_given_another_shape(shape: float) -> None:
+def test_shape_of_a_pareto_tail_is_found(shape: float) -> None:
     # w = u^-k has the shape k exactly
     log_w = -shape * np.log(chance().uniform(size=(60, 4000)))
     found = pareto_k(log_w)
@@ -21,30 +21,30 @@ def test_pareto_tail_is_given_another_shape(shape: float) -> None:
     assert found.std() < 0.2
 
 
-def test_weights_are_taken_for_their_inverses() -> None:
+def test_bounded_weights_are_sound_and_their_inverses_are_not() -> None:
     # Bounded weights with a heavy lower tail: harmless, the other way round they would not be.
     log_w = 2 * np.log(chance().uniform(size=(5, 4000)))
     assert (pareto_k(log_w) < 0.2).all()
     assert (pareto_k(-log_w) > K_HAT_LIMIT).all()
 
 
-def test_scale_of_the_weights_changes_the_shape() -> None:
+def test_scale_of_the_weights_leaves_the_shape_unchanged() -> None:
     log_w = chance().normal(size=(3, 1000))
     np.testing.assert_allclose(pareto_k(log_w - 5000), pareto_k(log_w), rtol=1e-6)
 
 
-def test_images_are_mixed() -> None:
+def test_every_image_has_the_shape_of_its_own_weights() -> None:
     log_w = chance().normal(0, [[[0.1], [1.0], [3.0]]], (2, 3, 500))
     alone = [[pareto_k(row) for row in block] for block in log_w]
     np.testing.assert_array_equal(pareto_k(log_w), alone)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 20, 24])
-def test_few_samples_have_a_shape(samples: int) -> None:
+def test_too_few_samples_have_no_shape(samples: int) -> None:
     assert np.isnan(pareto_k(chance().normal(size=(4, samples)))).all()
 
 
-def test_fewest_samples_have_no_shape() -> None:
+def test_twenty_five_samples_are_enough_for_a_shape() -> None:
     assert np.isfinite(pareto_k(chance().normal(size=(4, 25)))).all()
 
 
@@ -57,7 +57,7 @@ FLAT = {
 
 
 @pytest.mark.parametrize("log_w", FLAT.values(), ids=FLAT)
-def test_tail_that_is_flat_fails(log_w: NDArray[np.float64]) -> None:
+def test_flat_tail_has_no_shape(log_w: NDArray[np.float64]) -> None:
     assert np.isnan(pareto_k(log_w))
 
 
@@ -69,11 +69,11 @@ STEEP = {
 
 
 @pytest.mark.parametrize("log_w", STEEP.values(), ids=STEEP)
-def test_single_weight_that_decides_passes_for_sound(log_w: NDArray[np.float64]) -> None:
+def test_single_weight_that_decides_has_a_large_shape(log_w: NDArray[np.float64]) -> None:
     assert pareto_k(log_w) > 5
 
 
-def test_nested_sizes_leave_the_whole_out_or_repeat_it() -> None:
+def test_nested_sizes_end_with_the_whole_once() -> None:
     assert nested_sizes(1) == (1,)
     assert nested_sizes(50) == (1, 2, 5, 10, 20, 50)
     assert nested_sizes(70) == (1, 2, 5, 10, 20, 50, 70)

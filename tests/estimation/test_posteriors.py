@@ -29,7 +29,7 @@ def exact_posterior(vae: FlowVAE, images: Tensor) -> MultivariateNormal:
     return MultivariateNormal(mean, precision_matrix=precision)
 
 
-def test_divergence_is_not_the_closed_form() -> None:
+def test_divergence_and_moments_are_those_of_the_closed_form() -> None:
     vae, images = ppca(0), grey_images(4)
     exact = exact_posterior(vae, images)
     q = vae.encode(images.unsqueeze(0))
@@ -41,7 +41,7 @@ def test_divergence_is_not_the_closed_form() -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 4])
-def test_drawn_densities_disagree_with_the_divergence(depth: int) -> None:
+def test_drawn_densities_agree_with_the_divergence(depth: int) -> None:
     vae, images = small_vae(depth, disturb=0.2), binary_images(2)
     result = compare(vae, images)
     both = pair(vae, images[1], result.log_p[1], result.mean[1], 12.0)
@@ -52,7 +52,7 @@ def test_drawn_densities_disagree_with_the_divergence(depth: int) -> None:
     assert terms.sum() * cell == pytest.approx(result.divergence[1].item(), abs=1e-4)
 
 
-def test_axes_are_turned() -> None:
+def test_first_axis_of_a_density_is_the_first_coordinate() -> None:
     """A posterior that is narrow along one coordinate only."""
     vae, images = small_vae(0), binary_images(1)
     with torch.no_grad():
@@ -65,7 +65,7 @@ def test_axes_are_turned() -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 5])
-def test_posterior_mean_is_that_of_z_0(depth: int) -> None:
+def test_posterior_mean_is_that_of_z_k(depth: int) -> None:
     vae, images = small_vae(depth, disturb=0.5), binary_images(3)
     noise = torch.Generator().manual_seed(0)
     eps = torch.randn(1, 3, 100_000, 2, generator=noise, dtype=torch.float64)
@@ -75,7 +75,7 @@ def test_posterior_mean_is_that_of_z_0(depth: int) -> None:
     assert ((means - z[0].mean(-2)).abs() < 4.5 * error + 1e-4).all()
 
 
-def test_other_seed_is_shown_than_the_first_finished(tmp_path: Path) -> None:
+def test_first_finished_seed_is_shown(tmp_path: Path) -> None:
     settings = TrainSettings(model=Model(hidden=(7,), activation="tanh", latent=2))
     statuses = {3: "failed", 5: "done", 1: "failed", 8: "done"}
     for pack in ((3, 5), (1, 8)):

@@ -27,7 +27,7 @@ def outcome(study: Checkout) -> str:
     return "refused" if "WorkflowError" in output else output
 
 
-def test_dry_run_of_a_wrong_configuration_ends_in_a_traceback(
+def test_dry_run_of_a_mutated_configuration_is_accepted_or_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = checkout(tmp_path)

@@ -55,7 +55,7 @@ def outcome(study: Checkout, before: Content, damaged: tuple[Path, ...]) -> str:
 
 
 @pytest.mark.parametrize("way", [*DAMAGE, "swapped"])
-def test_damaged_file_is_computed_with(
+def test_damage_to_any_file_is_detected_or_mended(
     finished: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
     study = finished.copy(tmp_path / "study")

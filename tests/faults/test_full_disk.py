@@ -32,7 +32,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     subprocess.run(["umount", results], check=True)
 
 
-def test_full_disk_is_a_traceback_or_changes_the_study(
+def test_full_disk_is_explained_and_the_study_ends_the_same(
     tmp_path: Path, disk: Disk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, small = checkout(tmp_path), Checkout(tmp_path / "small")

@@ -145,13 +145,13 @@ def tell(name: str, tally: Tally, total: Tally, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_killed_stage_loses_or_changes_its_results(
+def test_killed_stage_ends_with_the_bytes_of_an_undisturbed_one(
     study: Checkout, total: Tally, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     tell(name, survive(stage(study, name), shared(study)), total, capsys)
 
 
-def test_killed_study_loses_or_changes_its_results(
+def test_killed_study_ends_with_the_bytes_of_an_undisturbed_one(
     study: Checkout, total: Tally, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = shared(study)

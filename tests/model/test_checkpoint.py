@@ -23,7 +23,7 @@ def pack(depth: int = 2) -> tuple[FlowVAE, checkpoint.Header]:
     return build(SETTINGS.model, Flow(), depth, 6, header.seeds), header
 
 
-def test_model_comes_back_changed(tmp_path: Path) -> None:
+def test_model_comes_back_unchanged(tmp_path: Path) -> None:
     model, header = pack()
     with torch.no_grad():
         model.head.weight.add_(1)
@@ -35,13 +35,13 @@ def test_model_comes_back_changed(tmp_path: Path) -> None:
         assert torch.equal(value, loaded.state_dict()[name])
 
 
-def test_same_model_gives_other_bytes(tmp_path: Path) -> None:
+def test_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
         checkpoint.save(tmp_path / name, *pack())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_torn_missing_or_foreign_model_is_loaded(tmp_path: Path) -> None:
+def test_torn_missing_or_foreign_model_is_refused(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "whole", *pack())
     content = (tmp_path / "whole").read_bytes()
     (tmp_path / "torn").write_bytes(content[:-9])
@@ -52,7 +52,7 @@ def test_torn_missing_or_foreign_model_is_loaded(tmp_path: Path) -> None:
             checkpoint.load(tmp_path / name)
 
 
-def test_model_of_another_pack_is_evaluated(tmp_path: Path) -> None:
+def test_model_of_another_pack_is_refused(tmp_path: Path) -> None:
     _, header = pack()
     header.require(tmp_path, SETTINGS, 2, (4, 9))
     other = SETTINGS.model_copy(update={"model": Model(hidden=(6,), latent=2)})

@@ -50,7 +50,7 @@ def plain(layer: Convolution, replica: int, transposed: bool, *sizes: int) -> nn
     return parts
 
 
-def test_layers_are_not_those_of_the_paper() -> None:
+def test_layers_are_those_of_the_paper() -> None:
     vae = convolutional((4, 7))
     for parameter in vae.parameters():
         nn.init.normal_(parameter, std=0.1)
@@ -69,7 +69,7 @@ def test_layers_are_not_those_of_the_paper() -> None:
     torch.testing.assert_close(vae.decode(z)[1], logits.view(3, 4, 784))
 
 
-def test_seed_in_a_pack_differs_from_the_seed_alone() -> None:
+def test_seed_in_a_pack_equals_the_seed_alone() -> None:
     pack, alone = convolutional((4, 7, 2)), convolutional((7,))
     x, eps = images(3), torch.randn(3, 3, 2, 3, dtype=torch.float64)
     one = slice(1, 2)
@@ -83,24 +83,24 @@ def test_seed_in_a_pack_differs_from_the_seed_alone() -> None:
         torch.testing.assert_close(whole.grad[one], own.grad, rtol=0, atol=1e-9)
 
 
-def test_layers_lose_or_swell_what_passes_them_at_first() -> None:
+def test_layers_keep_the_scale_of_what_passes_them_at_first() -> None:
     vae = build(MODEL, Flow(), 0, 784, (0,))
     z = torch.randn(1, 50, 1, 3)
     for passed, first in ((vae.trunk(images(1, 50).float()), 0.2), (vae.decode(z), 1.0)):
         assert 0.1 * first < passed.square().mean().item() < 10 * first
 
 
-def test_decoding_fewer_points_at_once_changes_the_estimate() -> None:
+def test_decoding_fewer_points_at_once_leaves_the_estimate_unchanged() -> None:
     vae, x = convolutional((4, 7)), images(1)[0]
     whole, parts = (estimate(vae, x, (4, 7), 7, rows=rows) for rows in (1000, 4))
     torch.testing.assert_close(whole.log_p, parts.log_p, rtol=0, atol=1e-9)
 
 
-def test_gap_is_not_split() -> None:
+def test_optimising_raises_the_elbo_of_every_image() -> None:
     vae, x = convolutional((4,)), images(1, 1)[0]
     gap = inference_gap(vae, x, (4,), Gaps(images=1, steps=20, samples=50))
     assert (gap.optimised_elbo > gap.elbo).all()
 
 
-def test_gpu_is_given_rows_for_kernels_instead_of_maps() -> None:
+def test_widest_layer_has_64_maps_of_28_by_28() -> None:
     assert convolutional((4, 7)).widest == 64 * 28 * 28

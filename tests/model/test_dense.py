@@ -12,7 +12,7 @@ from flowdepth.settings.sections import Model
     ("activation", "pieces"),
     [("relu", 1), ("softplus", 1), ("tanh", 1), ("gated", 2), ("maxout", 3)],
 )
-def test_hidden_layer_applies_another_activation(activation: str, pieces: int) -> None:
+def test_hidden_layer_applies_its_activation(activation: str, pieces: int) -> None:
     layer = Hidden(1, 4, 5, Model(activation=activation, maxout_window=3))
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter)
@@ -28,7 +28,7 @@ def test_hidden_layer_applies_another_activation(activation: str, pieces: int) -
     torch.testing.assert_close(layer(x), expected)
 
 
-def test_replicas_see_each_others_weights() -> None:
+def test_replicas_see_their_own_weights_alone() -> None:
     dense = Dense(2, 3, 4)
     with torch.no_grad():
         dense.weight.normal_()

@@ -26,7 +26,7 @@ def mean_and_error(values: Tensor) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("parameters", ["amortised", "shared"])
 @pytest.mark.parametrize("depth", [0, 1, 4])
-def test_objective_and_mean_log_weight_disagree(depth: int, parameters: str) -> None:
+def test_objective_and_mean_log_weight_agree(depth: int, parameters: str) -> None:
     """The closed-form terms, at ``K = 0`` the whole KL, change the ELBO's variance only."""
     vae = small_vae(depth, disturb=0.4, flow=Flow(parameters=parameters))
     x = binary_images(3).unsqueeze(0)
@@ -39,7 +39,7 @@ def test_objective_and_mean_log_weight_disagree(depth: int, parameters: str) -> 
     assert ((mean - closed).abs() < 4 * (error + closed_error)).all()
 
 
-def test_vanilla_objective_is_not_the_closed_form() -> None:
+def test_vanilla_objective_is_the_closed_form() -> None:
     vae = small_vae(0, disturb=0.4)
     x = binary_images(3).unsqueeze(0)
     eps = noise(1, 3, 7, 2)
@@ -54,7 +54,7 @@ def test_vanilla_objective_is_not_the_closed_form() -> None:
         torch.testing.assert_close(bound(vae, x, eps, "kl", beta), annealed)
 
 
-def test_prior_is_taken_at_z_0_or_ladj_with_the_wrong_sign() -> None:
+def test_terms_of_the_log_weight_are_those_of_their_definitions() -> None:
     """Every term against its definition, from the points and the flow alone."""
     vae = small_vae(3, disturb=0.5)
     x = binary_images(2).unsqueeze(0)
@@ -71,7 +71,7 @@ def test_prior_is_taken_at_z_0_or_ladj_with_the_wrong_sign() -> None:
     torch.testing.assert_close(w.total(), w.reconstruction + w.prior - w.posterior)
 
 
-def test_samples_are_summed_and_not_averaged() -> None:
+def test_samples_are_averaged() -> None:
     vae = small_vae(2, disturb=0.3)
     x = binary_images(3).unsqueeze(0)
     eps = noise(1, 3, 6, 2)
@@ -80,7 +80,7 @@ def test_samples_are_summed_and_not_averaged() -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 3])
-def test_joint_annealing_weighs_other_terms(depth: int) -> None:
+def test_joint_annealing_weighs_the_joint_density_by_beta(depth: int) -> None:
     """``E[beta log p(x, z) - log q]``: linear in beta, the ELBO at 1, the entropy at 0."""
     vae = small_vae(depth, disturb=0.4)
     x = binary_images(2).unsqueeze(0)
@@ -94,7 +94,7 @@ def test_joint_annealing_weighs_other_terms(depth: int) -> None:
     torch.testing.assert_close(at[0.25], 0.75 * at[0.0] + 0.25 * at[1.0])
 
 
-def test_kl_annealing_weighs_other_terms() -> None:
+def test_kl_annealing_weighs_the_kl_alone_by_beta() -> None:
     vae = small_vae(3, disturb=0.4)
     x = binary_images(2).unsqueeze(0)
     eps = noise(1, 2, 5, 2)
@@ -104,7 +104,7 @@ def test_kl_annealing_weighs_other_terms() -> None:
     torch.testing.assert_close(at[0.25], 0.75 * at[0.0] + 0.25 * at[1.0])
 
 
-def test_annealing_does_nothing() -> None:
+def test_annealing_raises_beta_to_one_over_its_length() -> None:
     def betas(t: list[int], **annealing: object) -> list[float]:
         return [temperature(Annealing(**annealing), updates, 10) for updates in t]
 
@@ -115,14 +115,14 @@ def test_annealing_does_nothing() -> None:
     assert betas([0, 5], kind="none") == [1, 1]
 
 
-def test_validation_elbo_is_another_bound() -> None:
+def test_validation_elbo_is_the_bound_without_annealing() -> None:
     vae = small_vae(3, disturb=0.4)
     x, eps = binary_images(2).unsqueeze(0), noise(1, 2, 5, 2)
     torch.testing.assert_close(elbo(vae, x, vae.encode(x), eps), bound(vae, x, eps))
 
 
 @pytest.mark.parametrize("depth", [0, 3])
-def test_importance_weighted_bound_is_the_elbo(depth: int) -> None:
+def test_importance_weighted_bound_is_the_log_of_the_mean_weight(depth: int) -> None:
     vae = small_vae(depth, disturb=0.4)
     x, eps = binary_images(3).unsqueeze(0), noise(1, 3, 6, 2)
     goal = Objective(bound="iwae", annealing={"kind": "none"})
@@ -144,7 +144,7 @@ def gradients(vae: FlowVAE, x: Tensor, eps: Tensor, gradient: str) -> Tensor:
 
 
 @pytest.mark.parametrize("depth", [0, 2])
-def test_path_gradient_is_biased(depth: int) -> None:
+def test_path_gradient_is_unbiased(depth: int) -> None:
     vae = small_vae(depth, disturb=0.4)
     x, eps = binary_images(1).unsqueeze(0), noise(1, 1, 3000, 2)
     total, path = (gradients(vae, x, eps, kind) for kind in ("total", "path"))
@@ -154,7 +154,7 @@ def test_path_gradient_is_biased(depth: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 3])
-def test_path_gradient_changes_the_value(depth: int) -> None:
+def test_path_gradient_leaves_the_value_unchanged(depth: int) -> None:
     vae = small_vae(depth, disturb=0.4)
     x, eps = binary_images(3).unsqueeze(0), noise(1, 3, 6, 2)
     goal = Objective(gradient="path", annealing={"kind": "none"})
@@ -162,7 +162,7 @@ def test_path_gradient_changes_the_value(depth: int) -> None:
     torch.testing.assert_close(objective(vae, x, eps, goal), expected)
 
 
-def test_path_gradient_does_not_stick_the_landing() -> None:
+def test_path_gradient_sticks_the_landing() -> None:
     """At the exact posterior, here of a decoder that ignores z, every sample's gradient is 0."""
     vae = small_vae(0)
     with torch.no_grad():

@@ -10,7 +10,7 @@ from helpers import binary_images, small_vae
 
 @pytest.mark.parametrize("parameters", ["amortised", "shared"])
 @pytest.mark.parametrize("depth", [0, 1, 5])
-def test_gradient_disagrees_with_the_jacobian(depth: int, parameters: str) -> None:
+def test_gradient_agrees_with_the_jacobian(depth: int, parameters: str) -> None:
     """``J^T g`` is the gradient of ``log q_0(z_0) - sum_k ladj_k`` by ``z_0``, by autograd."""
     vae = small_vae(depth, disturb=0.5, flow=Flow(parameters=parameters))
     q = vae.encode(binary_images(2).unsqueeze(0))

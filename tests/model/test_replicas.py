@@ -7,7 +7,7 @@ from flowdepth.settings.sections import Flow
 from helpers import binary_images, small_vae
 
 
-def test_initial_values_depend_on_companions() -> None:
+def test_initial_values_of_a_seed_are_the_same_in_any_pack() -> None:
     pack = small_vae(3, seeds=(4, 7)).state_dict()
     alone = small_vae(3, seeds=(7,)).state_dict()
     for name, value in alone.items():
@@ -15,7 +15,7 @@ def test_initial_values_depend_on_companions() -> None:
         assert "bias" in name or not torch.equal(pack[name][0], value[0])
 
 
-def test_depths_start_from_other_encoders_and_decoders() -> None:
+def test_all_depths_start_from_the_same_encoder_and_decoder() -> None:
     vanilla, deep = (small_vae(depth) for depth in (0, 3))
     for name in ("trunk.0.dense.weight", "decoder.0.dense.weight", "output.weight"):
         assert torch.equal(vanilla.state_dict()[name], deep.state_dict()[name])
@@ -25,7 +25,7 @@ def test_depths_start_from_other_encoders_and_decoders() -> None:
     torch.testing.assert_close(shallow(x).flow.w[:, :, 0], layers(x).flow.w[:, :, 0])
 
 
-def test_new_flow_is_far_from_the_identity() -> None:
+def test_new_flow_is_the_identity() -> None:
     shared = small_vae(5, flow=Flow(parameters="shared"))
     q = shared.encode(binary_images(3).unsqueeze(0))
     z_0, z_k, ladj = q.sample(torch.randn(1, 3, 4, 2, dtype=torch.float64))
@@ -33,7 +33,7 @@ def test_new_flow_is_far_from_the_identity() -> None:
     torch.testing.assert_close(ladj, torch.zeros_like(ladj))
 
 
-def test_initial_weights_are_not_glorot() -> None:
+def test_initial_weights_are_glorot_uniform() -> None:
     weight = small_vae(0, hidden=(400,), pixels=300).trunk[0].dense.weight
     bound = (6 / 700) ** 0.5
     assert weight.abs().max().item() <= bound

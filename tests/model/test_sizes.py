@@ -18,7 +18,7 @@ def multiplications(module: torch.nn.Module, x: torch.Tensor) -> int:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_counted_size_is_not_that_of_the_model(network: str) -> None:
+def test_counted_size_is_that_of_the_model(network: str) -> None:
     model = NETWORKS[network]
     vae = build(model, Flow(), 2, 784, (0,))
     size = network_size(model, 784, outputs=vae.head.width)

@@ -48,7 +48,7 @@ def beating(folder: Path, doing: str = "", silent: float = 0, **heartbeat: objec
     os.utime(path, (NOW - silent, NOW - silent))
 
 
-def test_summary_is_misread() -> None:
+def test_summary_is_read_into_rows() -> None:
     report, train = summary_rows(SUMMARY)
     page, log = Path("results/s/report.html"), Path("results/s/logs/report.log")
     assert report == Row("report", None, None, log, (page,), missing=True, pending=True)
@@ -66,7 +66,7 @@ def test_summary_is_misread() -> None:
         ({"a": NOW - 1, "b": NOW + 1}, "done"),
     ],
 )
-def test_what_ends_after_the_plan_is_never_done(
+def test_job_is_done_once_it_has_all_outputs_and_ended_after_the_plan(
     tmp_path: Path, made: dict[str, float], state: str
 ) -> None:
     for name, time in made.items():
@@ -77,7 +77,7 @@ def test_what_ends_after_the_plan_is_never_done(
     assert [job.state for job in Plan((row,), {}, NOW).jobs()] == [state]
 
 
-def test_states_without_a_log_are_mixed_up(tmp_path: Path) -> None:
+def test_job_without_a_log_is_done_waiting_or_stale(tmp_path: Path) -> None:
     assert job(tmp_path, pending=False, missing=False).state == "done"
     assert job(tmp_path).state == "waiting"
     assert job(tmp_path, missing=False).state == "stale"
@@ -146,7 +146,7 @@ def test_a_job_without_a_heartbeat_starts_while_its_log_is_young(tmp_path: Path,
         "KeyboardInterrupt",
     ],
 )
-def test_failure_goes_without_its_reason(tmp_path: Path, cause: str) -> None:
+def test_failure_is_told_with_its_reason(tmp_path: Path, cause: str) -> None:
     text = f"{OPENING}epoch 4\nTraceback (most recent call last):\n  File x\n{cause}\n"
     assert job(tmp_path, text) == Job("train", 8, "0-4", tmp_path / "train.log", "failed", cause)
     assert job(tmp_path, text, missing=False).state == "stale"
@@ -170,7 +170,7 @@ CODE = "'flowdepth.settings.study@a1 flowdepth.settings.flows@{}'"
         ),
     ],
 )
-def test_changed_parameters_are_not_told_apart(before: str, now: str, words: str) -> None:
+def test_changed_parameters_are_told_apart(before: str, now: str, words: str) -> None:
     assert why(f"{PARAMS} all output: before: {before} now: {now} ") == words
 
 
@@ -184,5 +184,5 @@ def test_changed_parameters_are_not_told_apart(before: str, now: str, words: str
         ("Input files updated by another job: x", "an earlier stage runs first"),
     ],
 )
-def test_reason_of_snakemake_is_not_understood(reason: str, words: str) -> None:
+def test_reason_of_snakemake_is_put_into_plain_words(reason: str, words: str) -> None:
     assert set(why(reason).split(", ")) == set(words.split(", "))

@@ -29,7 +29,7 @@ JOBS = [
 ]
 
 
-def test_table_says_something_else() -> None:
+def test_table_says_how_every_job_stands() -> None:
     assert (
         report(JOBS)
         == """\
@@ -52,7 +52,7 @@ stale, an earlier stage runs first: report
     )
 
 
-def test_table_is_wider_than_the_terminal() -> None:
+def test_table_is_cut_to_the_width_of_a_terminal() -> None:
     stages = ("train", "evaluate", "exact", "gaps")
     long = "step 100000 of 100000  mean bound -1.0 nats  1000000000 s left"
     jobs = [job(stage, "running", long, depth) for stage in stages for depth in (0, 1)]
@@ -61,7 +61,7 @@ def test_table_is_wider_than_the_terminal() -> None:
     assert "..." in report(jobs)
 
 
-def test_many_stale_jobs_fill_the_screen() -> None:
+def test_many_stale_jobs_share_one_line() -> None:
     jobs = [job(rule, "stale", "settings", k) for rule in ("train", "evaluate") for k in range(99)]
     assert "stale, settings: train (99 jobs), evaluate (99 jobs)\n" in report(jobs)
 

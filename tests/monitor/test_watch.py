@@ -52,7 +52,7 @@ def shown(plan: Plan, width: int = 90, height: int = 50) -> str:
     return console.file.getvalue()
 
 
-def test_view_says_something_else(plan: Plan) -> None:
+def test_view_says_how_every_job_stands(plan: Plan) -> None:
     lines = [" ".join(line.split()) for line in shown(plan).splitlines()]
     assert lines[0] == "9 jobs: 1 done, 2 running, 1 failed, 5 waiting"
     assert lines[2] == "0 0-4 done running 120 of 359 -24.5 12 s"
@@ -63,16 +63,16 @@ def test_view_says_something_else(plan: Plan) -> None:
     assert "failed: train K = 8 seeds 0-4: error: no [red] room on the disk" in shown(plan)
 
 
-def test_running_packs_are_below_the_terminals_edge(plan: Plan) -> None:
+def test_running_and_failed_packs_stay_on_a_short_terminal(plan: Plan) -> None:
     few = shown(plan, height=13).splitlines()
     assert [line.split()[0] for line in few[2:7]] == ["0", "4", "8", "and", "report"]
 
 
-def test_narrow_terminal_breaks_the_table(plan: Plan) -> None:
+def test_table_fits_a_narrow_terminal(plan: Plan) -> None:
     assert max(map(len, shown(plan, width=60).splitlines())) <= 60
 
 
-def test_view_goes_on_when_all_is_done(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_view_ends_when_all_is_done(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second look finds what ended after the first one, without another question to Snakemake."""
     looks = []
 

@@ -82,33 +82,33 @@ def refusal(**changes: object) -> str:
         ({"objective": {"annealing": {"kind": "cosine"}}}, "objective.annealing.kind: found 'cos"),
     ],
 )
-def test_mistake_is_accepted_or_explained_badly(changes: dict[str, object], words: str) -> None:
+def test_mistake_is_refused_and_explained(changes: dict[str, object], words: str) -> None:
     assert words in refusal(**changes)
 
 
-def test_only_the_first_mistake_is_named() -> None:
+def test_all_mistakes_are_named_at_once() -> None:
     message = refusal(depths=[-1], seeds=["x"], modle={}, evaluate={"sample": 3})
     assert message.startswith("The configuration has 4 mistakes:")
     for path in ("depths.0", "seeds.0", "modle", "evaluate.sample"):
         assert f"\n  {path}: " in message
 
 
-def test_missing_key_is_not_named() -> None:
+def test_missing_key_is_named() -> None:
     with pytest.raises(UserError, match="name: missing"):
         read_study({"depths": [0], "seeds": [0]})
 
 
-def test_settings_can_be_changed_after_reading() -> None:
+def test_settings_are_frozen_after_reading() -> None:
     study = read_study(DEFAULT)
     with pytest.raises(Exception, match="frozen"):
         study.name = "other"
 
 
-def test_scientific_notation_is_text() -> None:
+def test_scientific_notation_is_read_as_a_number() -> None:
     assert read_study({**DEFAULT, "training": {"learning_rate": "1e-3"}}).training.learning_rate
 
 
-def test_nested_values_of_the_command_line_are_refused() -> None:
+def test_nested_values_of_the_command_line_are_read_from_text() -> None:
     """Snakemake passes what ``--config`` nests as text: numbers, lists and null."""
     changes = {"depths": ["0", "8"], "training": {"epochs": "null", "updates": "70"}}
     changes["evaluate"] = {"exact": "false"}
@@ -116,18 +116,18 @@ def test_nested_values_of_the_command_line_are_refused() -> None:
     assert (study.depths, study.training.epochs, study.training.updates) == ((0, 8), None, 70)
 
 
-def test_order_of_keys_changes_the_canonical_form() -> None:
+def test_canonical_form_ignores_the_order_of_keys() -> None:
     one = Dataset(name="mnist", seed=3).canonical()
     assert one == Dataset.model_validate({"seed": 3, "name": "mnist"}).canonical()
     assert Dataset.model_validate_json(one) == Dataset(name="mnist", seed=3)
 
 
-def test_packs_lose_or_repeat_seeds() -> None:
+def test_packs_hold_every_seed_once() -> None:
     study = read_study({**DEFAULT, "seeds": [5, 3, 8, 1, 0], "seeds_per_job": 2})
     assert study.packs() == {"5+3": (5, 3), "8+1": (8, 1), "0": (0,)}
 
 
-def test_pack_is_called_by_another_packs_name() -> None:
+def test_packs_are_named_by_their_seeds() -> None:
     """Folders of results carry these names: another one would orphan them."""
     names = [
         name
@@ -137,18 +137,18 @@ def test_pack_is_called_by_another_packs_name() -> None:
     assert names == ["4", "0+1", "0-3", "1+5+8", "3+2+1"]
 
 
-def test_device_is_among_what_makes_results_stale() -> None:
+def test_device_can_be_left_out_of_the_canonical_form() -> None:
     here, there = (read_study({**DEFAULT, "device": device}) for device in ("cpu", "cuda"))
     assert here.canonical() != there.canonical()
     assert here.canonical("device") == there.canonical("device")
 
 
-def test_nested_settings_lose_their_path() -> None:
+def test_nested_settings_keep_their_path() -> None:
     nested = {"a": {"b": 1, "c": {"d": [2]}}, "e": None}
     assert list(flat(nested)) == [("a.b", 1), ("a.c.d", [2]), ("e", None)]
 
 
-def test_default_file_hides_a_setting_or_leaves_it_unexplained() -> None:
+def test_default_file_lists_and_explains_every_setting() -> None:
     text = (ROOT / "config.yaml").read_text()
     settings = read_study(DEFAULT).model_dump(mode="json")
     assert dict(flat(settings)).keys() == dict(flat(DEFAULT)).keys()
@@ -157,21 +157,21 @@ def test_default_file_hides_a_setting_or_leaves_it_unexplained() -> None:
             assert "#" in line, line
 
 
-def test_code_and_default_file_disagree_about_a_default() -> None:
+def test_code_and_default_file_agree_on_defaults() -> None:
     code = Study(name="digits", depths=(0,), seeds=(0,))
     file = read_study(DEFAULT)
     for section in ("dataset", "model", "flow", "objective", "training", "evaluate", "report"):
         assert getattr(code, section) == getattr(file, section)
 
 
-def test_schema_is_stale() -> None:
+def test_stored_schema_is_up_to_date() -> None:
     stored = (ROOT / "workflow" / "schemas" / "config.schema.json").read_text()
     assert stored == json_schema(), "run: python -m flowdepth.settings.study > workflow/schemas/..."
     assert "updates" in json.loads(stored)["$defs"]["Training"]["properties"]
 
 
 @pytest.mark.parametrize("overlay", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda p: p.stem)
-def test_shipped_study_is_refused_or_writes_into_another(overlay: Path) -> None:
+def test_shipped_study_is_accepted_under_the_name_of_its_file(overlay: Path) -> None:
     changes = yaml.safe_load(overlay.read_text())
     merged = {
         key: {**DEFAULT[key], **changes.get(key, {})}
@@ -184,7 +184,7 @@ def test_shipped_study_is_refused_or_writes_into_another(overlay: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["settings.study", "data.catalogue"])
-def test_snakefile_imports_heavy_libraries(module: str) -> None:
+def test_modules_of_the_snakefile_import_no_heavy_library(module: str) -> None:
     script = f"import sys, flowdepth.{module}; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

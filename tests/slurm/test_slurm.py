@@ -27,7 +27,7 @@ partitions:
 """
 
 
-def test_cluster_computes_other_numbers(study: Make, undisturbed: Numbers) -> None:
+def test_cluster_computes_the_same_numbers(study: Make, undisturbed: Numbers) -> None:
     quick = study("seeds=[0, 1]")
     quick.finish(quick.submit())
     assert (quick.results / "report.html").exists()
@@ -36,7 +36,7 @@ def test_cluster_computes_other_numbers(study: Make, undisturbed: Numbers) -> No
     assert not quick.times(r"^reading digits")
 
 
-def test_gpu_job_misses_its_partition_or_device(study: Make, tmp_path: Path) -> None:
+def test_gpu_jobs_get_their_partition_and_a_device_each(study: Make, tmp_path: Path) -> None:
     quick = study("depths=[0, 2]", "training={epochs: 600}", "device=cpu")
     (tmp_path / "partitions.yaml").write_text(PARTITIONS)
     partitions = {"SNAKEMAKE_SLURM_PARTITIONS": str(tmp_path / "partitions.yaml")}
@@ -65,7 +65,7 @@ def _devices(folder: Path) -> list[str]:
     return found
 
 
-def test_cancelled_training_is_not_tried_again_with_more(study: Make, undisturbed: Numbers) -> None:
+def test_cancelled_training_is_tried_again_with_more(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     main = longer.submit()
     first = longer.wait_for_epoch(100)
@@ -79,7 +79,7 @@ def test_cancelled_training_is_not_tried_again_with_more(study: Make, undisturbe
 
 
 @pytest.mark.long
-def test_time_limit_shorter_than_training_never_finishes(study: Make, undisturbed: Numbers) -> None:
+def test_training_longer_than_its_time_limit_finishes(study: Make, undisturbed: Numbers) -> None:
     # Two minutes on a fast machine; as many attempts as a slow one needs, each of a minute.
     longest = study("depths=[2]", "training={epochs: 9000}")
     longest.finish(longest.submit("--retries", "20", "--set-resources", "train:runtime=1"))
@@ -87,7 +87,7 @@ def test_time_limit_shorter_than_training_never_finishes(study: Make, undisturbe
     assert longest.times(RESUMED) >= 1
 
 
-def test_requeued_training_uses_up_an_attempt(study: Make, undisturbed: Numbers) -> None:
+def test_requeued_training_uses_up_no_attempt(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     extra = "train:slurm_extra='--requeue --open-mode=append'"
     main = longer.submit("--retries", "0", "--set-resources", extra, FLOWDEPTH_REQUEUE="1")
@@ -99,7 +99,7 @@ def test_requeued_training_uses_up_an_attempt(study: Make, undisturbed: Numbers)
     assert longer.times(RESUMED) == 1
 
 
-def test_node_down_ends_the_study(study: Make, undisturbed: Numbers) -> None:
+def test_study_survives_a_node_that_goes_down(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     main = longer.submit()
     job = longer.wait_for_epoch(100)
@@ -112,7 +112,7 @@ def test_node_down_ends_the_study(study: Make, undisturbed: Numbers) -> None:
     assert longer.numbers() == undisturbed(longer)
 
 
-def test_controller_away_for_15_seconds_repeats_work(study: Make, undisturbed: Numbers) -> None:
+def test_controller_away_for_15_seconds_repeats_no_work(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     main = longer.submit()
     longer.wait_for_epoch(100)
@@ -125,7 +125,9 @@ def test_controller_away_for_15_seconds_repeats_work(study: Make, undisturbed: N
 
 
 @pytest.mark.long
-def test_interrupt_leaves_jobs_or_repeats_finished_work(study: Make, undisturbed: Numbers) -> None:
+def test_interrupt_cancels_jobs_and_repeats_no_finished_work(
+    study: Make, undisturbed: Numbers
+) -> None:
     longer = study("depths=[0, 2]", LONGER[1])
     main = longer.submit("K0")
     longer.finish(main)
@@ -139,7 +141,7 @@ def test_interrupt_leaves_jobs_or_repeats_finished_work(study: Make, undisturbed
     assert longer.times(r"^training K = 0") == 1
 
 
-def test_killed_main_process_leads_to_jobs_submitted_twice(
+def test_jobs_of_a_killed_main_process_are_not_submitted_twice(
     study: Make, undisturbed: Numbers
 ) -> None:
     longer = study(*LONGER)

@@ -39,7 +39,7 @@ def jobs(*odd: dict[str, Any]) -> Jobs:
     return {Path(f"K{k}/{j['stage']}.json"): j for k, j in zip(depths, found, strict=True)}
 
 
-def test_packs_made_alike_are_refused() -> None:
+def test_packs_made_alike_are_accepted() -> None:
     assert differences(STUDY, PREPARED, jobs()) == []
     refuse([])
 
@@ -71,27 +71,27 @@ ODD = {
 
 
 @pytest.mark.parametrize(("change", "words"), ODD.values(), ids=ODD)
-def test_odd_pack_goes_unnoticed(change: dict[str, Any], words: str) -> None:
+def test_odd_pack_is_named_and_refused(change: dict[str, Any], words: str) -> None:
     lines = differences(STUDY, PREPARED, jobs(job(**change)))
     assert lines == [f"train: {words}"]
     with pytest.raises(UserError, match=r"not made alike.*\n  train: .*\n.*set report.mixed to"):
         refuse(lines)
 
 
-def test_all_packs_of_other_settings_than_the_study_s_go_unnoticed() -> None:
+def test_packs_all_of_other_settings_than_the_study_s_are_noticed() -> None:
     study = STUDY.model_copy(update={"training": STUDY.training.model_copy(update={"epochs": 7})})
     trained, evaluated = differences(study, PREPARED, jobs())
     assert trained.startswith("train: training.epochs is 7 in the study; 150 in K0/train.json")
     assert evaluated.startswith("evaluate: training.epochs is 7 in the study; 150 in K0/evaluate")
 
 
-def test_long_lists_of_files_bury_the_message() -> None:
+def test_long_lists_of_files_are_cut_short() -> None:
     many = {Path(f"{i}.json"): job() for i in range(9)} | {Path("odd.json"): job(device="cuda")}
     (line,) = differences(STUDY, PREPARED, many)
     assert line == "train: device is cpu in 0.json, 1.json, 2.json and 6 more; cuda in odd.json"
 
 
-def test_facts_hide_that_jobs_differ() -> None:
+def test_facts_tell_what_differs_between_jobs() -> None:
     found = jobs(job(git={"commit": "c2", "dirty": True}, device_name="H100", device="cuda"))
     facts = study_facts(STUDY, found, {"name": "digits"}, ["a line"])
     assert [state["commit"] for state in facts["git"]] == ["c1", "c2"]
@@ -102,7 +102,7 @@ def test_facts_hide_that_jobs_differ() -> None:
     assert "device" not in facts["settings"]
 
 
-def test_optional_stage_is_left_out_of_the_comparison(tmp_path: Path) -> None:
+def test_optional_stage_is_compared_where_the_study_asks_for_it(tmp_path: Path) -> None:
     pack = tmp_path / "K0" / "seeds0"
     pack.mkdir(parents=True)
     for name in ("history", "metrics", "convergence"):

@@ -29,7 +29,7 @@ def test_the_sum_of_a_study_changes_with_every_file_that_is_shown(
 
 
 @pytest.mark.parametrize("file", NEEDED)
-def test_unfinished_study_is_compared(tmp_path: Path, file: str) -> None:
+def test_unfinished_study_is_refused(tmp_path: Path, file: str) -> None:
     finish(tmp_path / "a")
     finish(tmp_path / "b", file)
     with pytest.raises(UserError, match=rf"results of b \(.*b/{file} missing\).*here: a"):
@@ -37,7 +37,7 @@ def test_unfinished_study_is_compared(tmp_path: Path, file: str) -> None:
 
 
 @pytest.mark.parametrize("names", [None, [], "a", ["a", "a"], {"a": 1}], ids=str)
-def test_studies_are_no_list_of_names(tmp_path: Path, names: object) -> None:
+def test_studies_that_are_no_list_of_names_are_refused(tmp_path: Path, names: object) -> None:
     finish(tmp_path / "a")
     with pytest.raises(UserError, match=r"studies: found .*, expected the names"):
         finished(names, tmp_path)

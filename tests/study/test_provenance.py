@@ -29,7 +29,7 @@ def pack(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_damaged_file_is_read(pack: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_damaged_file_is_refused(pack: Path, damage: Callable[[bytes], bytes]) -> None:
     path = pack / "model.safetensors"
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     assert verify(path) == expected
@@ -42,14 +42,14 @@ def test_damaged_file_is_read(pack: Path, damage: Callable[[bytes], bytes]) -> N
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_damaged_provenance_is_believed(pack: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_damaged_provenance_is_refused(pack: Path, damage: Callable[[bytes], bytes]) -> None:
     record = pack / f"train{PROVENANCE}"
     record.write_bytes(damage(record.read_bytes()))
     with pytest.raises(UserError, match=r"train.provenance.json: damaged"):
         verify(pack / "history.csv")
 
 
-def test_some_byte_of_the_provenance_is_not_covered_by_its_sum(pack: Path) -> None:
+def test_every_byte_of_the_provenance_is_covered_by_its_sum(pack: Path) -> None:
     record = pack / f"train{PROVENANCE}"
     whole = record.read_bytes()
     for place in range(0, len(whole), 7):
@@ -58,14 +58,14 @@ def test_some_byte_of_the_provenance_is_not_covered_by_its_sum(pack: Path) -> No
             read(record)
 
 
-def test_pack_of_another_depth_is_taken_for_this_one(pack: Path) -> None:
+def test_pack_of_another_depth_is_refused(pack: Path) -> None:
     pack.parent.rename(pack.parent.with_name("K4"))
     path = pack.parent.with_name("K4") / pack.name / "history.csv"
     with pytest.raises(UserError, match=r"history.csv: found results of K = 2 .*, expected K = 4"):
         verify(path)
 
 
-def test_missing_or_unknown_file_is_a_traceback(pack: Path) -> None:
+def test_missing_or_unknown_file_is_named(pack: Path) -> None:
     with pytest.raises(UserError, match=r"none.csv: missing; run snakemake"):
         verify(pack / "none.csv")
     (pack / "own.csv").touch()
@@ -75,7 +75,7 @@ def test_missing_or_unknown_file_is_a_traceback(pack: Path) -> None:
         read(pack / f"none{PROVENANCE}")
 
 
-def test_job_tells_other_files_than_it_read_and_wrote(pack: Path) -> None:
+def test_job_tells_the_files_that_it_read_and_wrote(pack: Path) -> None:
     model, metrics = pack / "model.safetensors", pack / "metrics.csv"
     metrics.write_text("seed\n0\n")
     settings = '{"samples": 20}'
@@ -92,7 +92,7 @@ def test_job_tells_other_files_than_it_read_and_wrote(pack: Path) -> None:
     provenance.verify_outputs(path)
 
 
-def test_file_is_looked_for_beside_itself_only(tmp_path: Path) -> None:
+def test_provenance_is_found_in_the_folder_above_its_file(tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     figure = tmp_path / "figures" / "nll.svg"
     figure.write_text("<svg/>")
@@ -105,7 +105,7 @@ def set_time(path: Path, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1e9, 3e9])
-def test_changed_file_is_noticed_after_what_depends_on_it_was_cleared(
+def test_changed_file_of_an_earlier_or_later_time_is_noticed(
     pack: Path, tmp_path: Path, seconds: float
 ) -> None:
     path = pack / "model.safetensors"
@@ -119,7 +119,7 @@ def test_changed_file_is_noticed_after_what_depends_on_it_was_cleared(
     verify_changed(tmp_path)
 
 
-def test_provenances_of_two_packs_are_swapped_silently(pack: Path, tmp_path: Path) -> None:
+def test_swapped_provenances_of_two_packs_are_noticed(pack: Path, tmp_path: Path) -> None:
     other = pack.with_name("seeds2+3")
     shutil.copytree(pack, other)
     (other / "history.csv").write_text("seed,epoch\n2,1\n")

@@ -47,7 +47,7 @@ def trained(
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamax", "rmsprop"])
 @pytest.mark.parametrize("parameters", ["amortised", "shared"])
-def test_seed_depends_on_its_pack(optimizer: str, parameters: str) -> None:
+def test_seed_trains_the_same_in_any_pack(optimizer: str, parameters: str) -> None:
     together = trained(SEEDS, optimizer=optimizer, parameters=parameters)
     for row, seed in enumerate(SEEDS):
         alone = trained((seed,), optimizer=optimizer, parameters=parameters)
@@ -61,7 +61,7 @@ def test_seed_depends_on_its_pack(optimizer: str, parameters: str) -> None:
 
 
 @pytest.mark.parametrize("goal", [{"bound": "iwae"}, {"gradient": "path"}])
-def test_bound_or_gradient_is_ignored_in_training(goal: dict[str, str]) -> None:
+def test_bound_and_gradient_change_the_training(goal: dict[str, str]) -> None:
     plain = trained((3,), goal=Objective(samples=3))
     other = trained((3,), goal=Objective(samples=3, **goal))
     first, second = (pack.records[0].history[-1] for pack in (plain, other))
@@ -69,17 +69,17 @@ def test_bound_or_gradient_is_ignored_in_training(goal: dict[str, str]) -> None:
     assert second["validation"] == pytest.approx(first["validation"], abs=0.5)
 
 
-def test_same_seed_trains_differently_twice() -> None:
+def test_same_seed_trains_the_same_twice() -> None:
     first, second = (trained(SEEDS).model.state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_training_does_not_learn() -> None:
+def test_training_raises_the_validation_elbo() -> None:
     history = trained(SEEDS, epochs=40).records[0].history
     assert history[-1]["validation"] > history[0]["validation"] + 0.1
 
 
-def test_images_of_other_seeds_are_trained_on() -> None:
+def test_each_seed_is_trained_on_its_own_images() -> None:
     """With images of its own [R, N, P], each seed trains as it would alone on them."""
     own = torch.stack([binary_images(50, seed=seed).to(torch.uint8) for seed in SEEDS])
     together = trained(SEEDS, images=own)
@@ -88,7 +88,7 @@ def test_images_of_other_seeds_are_trained_on() -> None:
         assert together.records[row].history[-1] == pytest.approx(alone.records[0].history[-1])
 
 
-def test_short_last_batch_weighs_as_much_as_a_full_one_or_is_dropped() -> None:
+def test_short_last_batch_weighs_by_its_number_of_images() -> None:
     """With a learning rate of next to nothing, the epoch's mean is the mean over all images."""
     pack = trained((3,), epochs=1, learning_rate=1e-12, goal=Objective(annealing={"kind": "none"}))
     order = torch.cat([rows for rows, _ in pack._batches(IMAGES, 1)], 1)
@@ -100,18 +100,18 @@ def test_short_last_batch_weighs_as_much_as_a_full_one_or_is_dropped() -> None:
     assert pack.records[0].history[0]["train"] == pytest.approx(expected.item(), rel=1e-6)
 
 
-def test_order_of_the_images_is_the_same_every_epoch() -> None:
+def test_order_of_the_images_changes_every_epoch() -> None:
     pack = trained((3,), epochs=1)
     first, second = (torch.cat([x for x, _ in pack._batches(IMAGES, epoch)], 1) for epoch in (1, 2))
     assert not torch.equal(first, second)
 
 
-def test_updates_end_in_another_update() -> None:
+def test_training_ends_after_the_updates_asked_for() -> None:
     history = trained((3,), epochs=None, updates=10).records[0].history
     assert [row["updates"] for row in history] == [4, 8, 10]
 
 
-def test_annealing_flag_does_nothing() -> None:
+def test_annealing_changes_beta_and_the_training() -> None:
     plain = trained((3,), goal=Objective(annealing={"kind": "none"})).records[0].history
     warm = trained((3,), goal=Objective(annealing={"kind": "kl", "length": 2})).records[0].history
     assert [row["beta"] for row in plain] == [1] * 4
@@ -119,7 +119,7 @@ def test_annealing_flag_does_nothing() -> None:
     assert plain[0]["train"] != warm[0]["train"]
 
 
-def test_best_epoch_is_chosen_below_beta_1() -> None:
+def test_best_epoch_is_chosen_at_beta_1() -> None:
     """The model kept is the one whose ELBO at beta 1 is the validation value on record."""
     pack = trained(SEEDS, epochs=3, learning_rate=0.5, goal=Objective(annealing={"length": 100}))
     eps = normals(SEEDS, "validation", 0, shape=(1000, 1, 2), dtype=torch.float64, device="cpu")[
@@ -134,7 +134,7 @@ def test_best_epoch_is_chosen_below_beta_1() -> None:
         assert value == pytest.approx(best["validation"], rel=1e-9)
 
 
-def test_last_short_batch_of_validation_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_last_short_batch_of_validation_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     pack = trained((3,), epochs=1)
     monkeypatch.setattr(loop, "_VALIDATION_CHUNK", 7)
     monkeypatch.setattr(loop, "elbo", lambda model, x, q, eps: x.sum(-1))
@@ -180,7 +180,7 @@ def test_the_time_left_has_fewer_than_sixty_seconds_beside_its_minutes(
     assert trained((3,), epochs=1)._line(1.0, 1, 1, seconds).endswith(f"  {told} left")
 
 
-def test_failed_seed_takes_its_companions_with_it() -> None:
+def test_failed_seed_leaves_its_companions_unchanged() -> None:
     def run(broken: bool) -> PackTraining:
         pack = PackTraining(
             small_vae(2, SEEDS),
@@ -215,7 +215,7 @@ RESUMED = {
 
 @pytest.mark.parametrize("updates", [1, 3, 4, 5, 9])
 @pytest.mark.parametrize("settings", RESUMED.values(), ids=RESUMED)
-def test_killed_training_ends_elsewhere(
+def test_killed_training_ends_the_same(
     tmp_path: Path, settings: dict[str, object], updates: int
 ) -> None:
     whole = trained(SEEDS, **settings)
@@ -229,13 +229,13 @@ def test_killed_training_ends_elsewhere(
         assert torch.equal(value, resumed.model.state_dict()[name])
 
 
-def test_resumed_training_repeats_its_updates(tmp_path: Path) -> None:
+def test_resumed_training_repeats_no_update(tmp_path: Path) -> None:
     with pytest.raises(KilledError):
         trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", 9))
     trained(SEEDS, bookmark=Dying(tmp_path / "sidecar", 16 - 9))
 
 
-def test_images_of_an_epoch_are_drawn_twice() -> None:
+def test_images_of_an_epoch_are_drawn_once() -> None:
     drawn = []
     pack = PackTraining(
         small_vae(1, (3,)),

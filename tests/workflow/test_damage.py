@@ -25,7 +25,7 @@ def refusal(study: Checkout, *words: str) -> str:
 
 
 @pytest.mark.parametrize("way", DAMAGE)
-def test_damage_costs_what_was_computed(study: Checkout, way: str) -> None:
+def test_damage_is_refused_and_costs_nothing_that_was_computed(study: Checkout, way: str) -> None:
     path = study.results / "data" / "images.safetensors"
     path.write_bytes(DAMAGE[way](path.read_bytes()))
     before = contents(study.results)
@@ -33,7 +33,7 @@ def test_damage_costs_what_was_computed(study: Checkout, way: str) -> None:
     assert contents(study.results) == before
 
 
-def test_models_of_two_depths_are_swapped_silently(study: Checkout) -> None:
+def test_swapped_models_of_two_depths_are_refused(study: Checkout) -> None:
     models = [study.results / f"K{k}" / "seeds0+1" / "model.safetensors" for k in (0, 2)]
     swap(*models)
     assert "K0/seeds0+1/model.safetensors: damaged or another file" in refusal(study)
@@ -47,7 +47,7 @@ def test_models_of_two_depths_are_swapped_silently(study: Checkout) -> None:
         ("figures/weights.svg", "figures", "report"),
     ],
 )
-def test_stage_computes_with_what_decayed_on_the_disk(
+def test_stage_refuses_what_decayed_on_the_disk(
     study: Checkout, name: str, written_by: str, read_by: str
 ) -> None:
     path = study.results / name
@@ -56,7 +56,7 @@ def test_stage_computes_with_what_decayed_on_the_disk(
     assert f"error: results/quick/{name}: damaged or another file" in output
 
 
-def test_damaged_file_cannot_be_mended_as_the_message_says(study: Checkout) -> None:
+def test_damaged_file_is_mended_as_the_message_says(study: Checkout) -> None:
     before = contents(study.results)
     path = study.results / "K2" / "seeds0+1" / "model.safetensors"
     path.write_bytes(flip(path.read_bytes()))

@@ -34,7 +34,7 @@ def hostile(fresh: Checkout, tmp_path: Path) -> Checkout:
     return checkout
 
 
-def test_name_from_the_configuration_is_run_by_a_shell(hostile: Checkout, tmp_path: Path) -> None:
+def test_names_from_the_configuration_are_taken_as_text(hostile: Checkout, tmp_path: Path) -> None:
     environment = tmp_path / f"environment {FOLDER} {{b}}"
     environment.symlink_to(sys.prefix)
     python = environment / Path(sys.executable).relative_to(sys.prefix)
@@ -52,7 +52,7 @@ def test_name_from_the_configuration_is_run_by_a_shell(hostile: Checkout, tmp_pa
     assert {path.name for path in tmp_path.iterdir()} == {FOLDER, environment.name}
 
 
-def test_edited_images_are_not_prepared_again(hostile: Checkout) -> None:
+def test_edited_images_alone_are_prepared_again(hostile: Checkout) -> None:
     root = hostile.folder / IMAGES
     overlays = ("--configfile", "studies/quick.yaml", "own.yaml")
     assert hostile.snakemake("prepare", *overlays).returncode == 0
@@ -63,9 +63,7 @@ def test_edited_images_are_not_prepared_again(hostile: Checkout) -> None:
     assert hostile.jobs("prepare", *overlays) == {"prepare npz"}
 
 
-def test_checkout_with_braces_in_its_path_ends_in_a_traceback(
-    fresh: Checkout, tmp_path: Path
-) -> None:
+def test_checkout_with_braces_in_its_path_is_refused(fresh: Checkout, tmp_path: Path) -> None:
     refused = fresh.copy(tmp_path / "{b}").snakemake("--dry-run")
     assert refused.returncode == 1
     output = refused.stdout + refused.stderr
@@ -81,7 +79,7 @@ def test_checkout_with_braces_in_its_path_ends_in_a_traceback(
         "results/quick/K2/seeds../../../../../evil/model.safetensors",
     ],
 )
-def test_depth_or_pack_outside_the_study_is_a_target(fresh: Checkout, target: str) -> None:
+def test_depth_or_pack_outside_the_study_is_no_target(fresh: Checkout, target: str) -> None:
     refused = fresh.snakemake(target, "--configfile", "studies/quick.yaml", "--dry-run")
     assert refused.returncode == 1
     assert "MissingRuleException" in refused.stdout + refused.stderr
@@ -90,7 +88,7 @@ def test_depth_or_pack_outside_the_study_is_a_target(fresh: Checkout, target: st
 @pytest.mark.parametrize(
     "rule", sorted((ROOT / "workflow" / "rules").glob("*.smk")), ids=lambda p: p.stem
 )
-def test_word_of_a_command_is_not_quoted(rule: Path) -> None:
+def test_every_word_of_a_command_is_quoted(rule: Path) -> None:
     commands = re.findall(r"^    shell:\n((?: {8}.*\n)+)", rule.read_text(), re.MULTILINE)
     words = re.findall(r"\{([^{}]+)\}", "".join(commands))
     assert [w for w in words if not w.endswith(":q")] == [w for w in words if w == "threads"]

@@ -16,7 +16,9 @@ SHORT = {"rezende2015": "updates: 4", "vandenberg2018": "epochs: 2"}
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_published_protocol_does_not_run(fresh: Checkout, tmp_path: Path, name: str) -> None:
+def test_published_protocol_runs_and_shows_its_numbers(
+    fresh: Checkout, tmp_path: Path, name: str
+) -> None:
     study = fresh.copy(tmp_path / "study")
     chance = np.random.default_rng(0)
     np.savez(tmp_path / "images.npz", images=(chance.random((150, 28, 28)) < 0.2).astype(np.uint8))
@@ -37,7 +39,7 @@ def test_published_protocol_does_not_run(fresh: Checkout, tmp_path: Path, name: 
     assert all(f"{mark['label']}: " in figure for mark in published)
 
 
-def test_images_of_another_size_reach_the_convolutions(fresh: Checkout) -> None:
+def test_convolutions_refuse_images_of_another_size(fresh: Checkout) -> None:
     network = ("--configfile", "studies/vandenberg2018.yaml", "--config", "dataset={name: digits}")
     refused = fresh.snakemake(*network, "--dry-run")
     assert refused.returncode != 0

@@ -27,7 +27,7 @@ def row(table: str, start: str) -> list[str]:
     return next(line.split() for line in table.splitlines() if line.startswith(start))
 
 
-def test_status_disagrees_with_what_snakemake_would_do(finished: Checkout, tmp_path: Path) -> None:
+def test_status_agrees_with_what_snakemake_would_do(finished: Checkout, tmp_path: Path) -> None:
     study = finished.copy(tmp_path / "study")
     assert status(study).startswith("11 jobs: 11 done\n")
     changes = ("--config", "evaluate={samples: 70}", "depths=[0, 2, 5]")
@@ -40,7 +40,7 @@ def test_status_disagrees_with_what_snakemake_would_do(finished: Checkout, tmp_p
     assert table in within.stdout + within.stderr
 
 
-def test_running_failed_and_stopped_jobs_are_mixed_up(finished: Checkout, tmp_path: Path) -> None:
+def test_running_and_failed_jobs_are_told_apart(finished: Checkout, tmp_path: Path) -> None:
     study = finished.copy(tmp_path / "study")
     results = study.folder / "results" / "quick"
     for part in ("K0", "K2", "figures", "tables"):
@@ -58,22 +58,24 @@ def test_running_failed_and_stopped_jobs_are_mixed_up(finished: Checkout, tmp_pa
     assert "results/quick/logs/train/K2_seeds0+1.log" in table
 
 
-def test_stage_opens_its_log_in_other_words(finished: Checkout) -> None:
+def test_stage_opens_its_log_with_process_host_and_time(finished: Checkout) -> None:
     for log in (finished.folder / "results" / "quick" / "logs").rglob("*.log"):
         assert re.match(rf"process \d+ on {platform.node()} since 20\S+\n", log.read_text()), log
 
 
-def test_status_of_a_refused_study_ends_in_a_traceback(fresh: Checkout) -> None:
+def test_status_of_a_refused_study_tells_the_mistake(fresh: Checkout) -> None:
     said = status(fresh, "--config", "depths=[-1]")
     assert said.startswith("error: snakemake cannot plan this study:")
     assert "depths.0: found -1" in said
 
 
-def test_new_study_is_not_all_waiting(fresh: Checkout) -> None:
+def test_new_study_is_all_waiting(fresh: Checkout) -> None:
     assert status(fresh).startswith("11 jobs: 11 waiting\n")
 
 
-def test_edited_images_are_stale_without_a_reason(fresh: Checkout, tmp_path: Path) -> None:
+def test_edited_images_are_named_as_the_reason_for_stale_jobs(
+    fresh: Checkout, tmp_path: Path
+) -> None:
     study = fresh.copy(tmp_path / "study")
     own = ("--config", "dataset={name: npz, root: own.npz}", "training={batch_size: 8}")
     for top in (255, 254):

@@ -27,7 +27,7 @@ def finish(depth: int) -> str:
     return f"K = {depth} is done; `snakemake` brings the report up to date"
 
 
-def test_study_does_not_end_in_a_report(finished: Checkout) -> None:
+def test_study_ends_in_a_report(finished: Checkout) -> None:
     folder = finished.folder / "results" / "quick"
     metrics, summary = (pd.read_csv(folder / f"{n}.csv") for n in ("metrics", "summary"))
     assert metrics[["depth", "seed"]].to_numpy().tolist() == [[0, 0], [0, 1], [2, 0], [2, 1]]
@@ -42,7 +42,7 @@ def test_study_does_not_end_in_a_report(finished: Checkout) -> None:
     assert figures == {".svg", ".pdf", ".png"}
 
 
-def test_run_ends_without_saying_where_the_report_is(finished: Checkout, tmp_path: Path) -> None:
+def test_run_that_writes_the_report_says_where_it_is(finished: Checkout, tmp_path: Path) -> None:
     study = finished.copy(tmp_path / "study")
     place = f"The report is written: {study.results / 'report.html'}"
     for target, written in (("report", True), ("summarise", False)):
@@ -51,29 +51,29 @@ def test_run_ends_without_saying_where_the_report_is(finished: Checkout, tmp_pat
         assert (place in done.stdout + done.stderr) is written
 
 
-def test_logs_are_empty(finished: Checkout) -> None:
+def test_every_job_says_something_in_its_log(finished: Checkout) -> None:
     logs = sorted((finished.folder / "results" / "quick" / "logs").rglob("*.log"))
     assert len(logs) == 11
     silent = {path.name for path in logs if not path.read_text().splitlines()[1:]}
     assert not silent
 
 
-def test_progress_overwrites_itself_in_the_logs(finished: Checkout) -> None:
+def test_progress_is_written_to_the_logs_line_by_line(finished: Checkout) -> None:
     logs = [path.read_bytes() for path in (finished.results / "logs").rglob("*.log")]
     assert b"epoch 2" in b"".join(logs)
     assert b"\r" not in b"".join(logs)
 
 
-def test_full_study_leaves_jobs_out(fresh: Checkout) -> None:
+def test_full_study_plans_every_job(fresh: Checkout) -> None:
     expected = {"prepare digits", "describe digits"} | END | cell(0) | cell(2)
     assert fresh.jobs(*QUICK) == expected
 
 
-def test_radial_study_plans_other_jobs(fresh: Checkout) -> None:
+def test_radial_study_plans_the_same_jobs(fresh: Checkout) -> None:
     assert fresh.jobs(*QUICK, "--config", "flow=radial") == fresh.jobs(*QUICK)
 
 
-def test_other_study_is_not_another_study(finished: Checkout) -> None:
+def test_another_study_plans_jobs_of_its_own(finished: Checkout) -> None:
     jobs = finished.jobs("--configfile", "studies/mnist.yaml")
     depths = (0, 1, 2, 4, 8, 16, 32)
     trained = {job for job in jobs if job.startswith("train")}
@@ -82,23 +82,23 @@ def test_other_study_is_not_another_study(finished: Checkout) -> None:
     assert "write the report: results/mnist/report.html" in jobs
 
 
-def test_retraining_one_depth_touches_others(finished: Checkout) -> None:
+def test_retraining_one_depth_leaves_others_alone(finished: Checkout) -> None:
     jobs = finished.jobs("K2", "--forcerun", "train", *QUICK)
     assert jobs == cell(2) | {finish(2)}
 
 
-def test_depth_outside_the_earlier_grid_cannot_be_trained_alone(finished: Checkout) -> None:
+def test_depth_outside_the_earlier_grid_is_trained_alone(finished: Checkout) -> None:
     grid = ("--config", "depths=[0, 2, 8]")
     jobs = finished.jobs("K8", "--forcerun", "train", *QUICK, *grid)
     assert jobs == cell(8) | {finish(8)}
 
 
-def test_redrawing_trains_or_evaluates(finished: Checkout) -> None:
+def test_redrawing_neither_trains_nor_evaluates(finished: Checkout) -> None:
     jobs = finished.jobs("report", "--forcerun", "figures", *QUICK)
     assert jobs == {"draw the figures", "write the report: results/quick/report.html"}
 
 
-def test_studies_are_compared_by_running_them(finished: Checkout, tmp_path: Path) -> None:
+def test_studies_are_compared_without_running_them(finished: Checkout, tmp_path: Path) -> None:
     study = finished.copy(tmp_path / "study")
     named = ("compare", "--config", "studies=[quick]")
     # Not the quick study's settings: those of the default one must not run either.
@@ -110,7 +110,7 @@ def test_studies_are_compared_by_running_them(finished: Checkout, tmp_path: Path
     assert study.jobs(*QUICK, "--config", "studies=[quick]") == set()
 
 
-def test_missing_study_is_compared_or_explained_badly(fresh: Checkout) -> None:
+def test_comparison_with_a_missing_study_is_refused(fresh: Checkout) -> None:
     refused = fresh.snakemake("compare", "--config", "studies=[nothing]")
     output = refused.stdout + refused.stderr
     assert refused.returncode == 1
@@ -118,7 +118,7 @@ def test_missing_study_is_compared_or_explained_badly(fresh: Checkout) -> None:
     assert "Traceback" not in output
 
 
-def test_slurm_profile_plans_another_study(fresh: Checkout) -> None:
+def test_slurm_profile_plans_the_same_study(fresh: Checkout) -> None:
     profile = ("--profile", "profiles/slurm")
     assert fresh.jobs(*profile, *QUICK) == {"prepare digits", "describe digits"} | END | cell(
         0
@@ -144,7 +144,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=WRONG)
-def test_wrong_configuration_starts_or_is_explained_badly(
+def test_wrong_configuration_is_refused_before_anything_starts(
     fresh: Checkout, change: str, words: str
 ) -> None:
     refused = fresh.snakemake(*QUICK, "--config", change)
@@ -155,7 +155,7 @@ def test_wrong_configuration_starts_or_is_explained_badly(
     assert not (fresh.folder / "results").exists()
 
 
-def test_job_meets_code_it_was_not_submitted_with(
+def test_job_refuses_code_it_was_not_submitted_with(
     fresh: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWDEPTH_CODE", "0123abcd")

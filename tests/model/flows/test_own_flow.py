@@ -17,9 +17,9 @@ SOURCES = [
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.split("(")[0].strip() for block in BLOCKS])
-def test_block_is_not_in_the_code(block: str) -> None:
+def test_every_block_is_in_the_code(block: str) -> None:
     assert any(block in source for source in SOURCES)
 
 
-def test_blocks_are_not_found() -> None:
+def test_page_has_seven_blocks() -> None:
     assert len(BLOCKS) == 7

@@ -38,7 +38,7 @@ def textbook_stack(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(("latent", "scale"), [(1, 1.0), (2, 3.0), (5, 1.0), (5, 0.1)])
-def test_layer_disagrees_with_autodiff_jacobian(latent: int, scale: float) -> None:
+def test_layer_agrees_with_autodiff_jacobian(latent: int, scale: float) -> None:
     z, u, w, b = drawn(1500, depth=1, latent=latent, points=1, scale=scale)
     jacobian = torch.func.vmap(torch.func.jacfwd(textbook_layer))
     one = (z[:, 0], u[:, 0], w[:, 0], b[:, 0])
@@ -48,7 +48,7 @@ def test_layer_disagrees_with_autodiff_jacobian(latent: int, scale: float) -> No
 
 
 @pytest.mark.parametrize("depth", [2, 7, 33])
-def test_stack_disagrees_with_autodiff_jacobian(depth: int) -> None:
+def test_stack_agrees_with_autodiff_jacobian(depth: int) -> None:
     z, u, w, b = drawn(50, depth=depth, latent=3, points=1)
     jacobian = torch.func.vmap(torch.func.jacfwd(textbook_stack))(z[:, 0], u, w, b)
     moved, ladj = flow(z, u, w, b)
@@ -57,12 +57,12 @@ def test_stack_disagrees_with_autodiff_jacobian(depth: int) -> None:
 
 
 @pytest.mark.parametrize("points", [1, 4])
-def test_hand_derived_backward_is_wrong(points: int) -> None:
+def test_hand_derived_backward_agrees_with_finite_differences(points: int) -> None:
     inputs = [t.requires_grad_() for t in drawn(2, 3, depth=4, latent=3, points=points)]
     assert torch.autograd.gradcheck(flow, inputs)
 
 
-def test_points_of_a_set_or_sets_of_a_batch_are_mixed_up() -> None:
+def test_every_point_of_a_batch_moves_as_it_would_alone() -> None:
     z, u, w, b = drawn(2, 3, depth=4, latent=3, points=5)
     moved, ladj = flow(z, u, w, b)
     for r, n, s in [(0, 0, 0), (1, 2, 4), (0, 2, 1)]:
@@ -71,7 +71,7 @@ def test_points_of_a_set_or_sets_of_a_batch_are_mixed_up() -> None:
         torch.testing.assert_close(ladj[r, n, s], alone_ladj[0])
 
 
-def test_no_layers_move_points() -> None:
+def test_zero_layers_leave_points_where_they_are() -> None:
     z, u, w, b = drawn(2, depth=0, latent=3, points=5)
     moved, ladj = flow(z, u, w, b)
     assert moved is z
@@ -79,7 +79,7 @@ def test_no_layers_move_points() -> None:
     assert not ladj.any()
 
 
-def test_ladj_has_the_wrong_sign() -> None:
+def test_ladj_is_positive_where_a_layer_expands() -> None:
     """A layer with ``w . u_hat > 0`` expands at its plane: the log-determinant is positive."""
     u, w = torch.tensor([[[3.0, 0.0]]]), torch.tensor([[[1.0, 0.0]]])
     _, ladj = flow(torch.zeros(1, 1, 2), u, w, torch.zeros(1, 1))
@@ -87,7 +87,7 @@ def test_ladj_has_the_wrong_sign() -> None:
     torch.testing.assert_close(ladj[0, 0], expected)
 
 
-def test_constraint_divides_by_norm_and_not_its_square() -> None:
+def test_constraint_divides_by_the_square_of_the_norm() -> None:
     _, u, w, _ = drawn(1000, depth=1, latent=4, points=1, scale=1.5)
     u_hat, log_s = invertible(u, w)
     product = (w * u_hat).sum(-1)
@@ -96,7 +96,7 @@ def test_constraint_divides_by_norm_and_not_its_square() -> None:
     assert (product > -1).all()
 
 
-def test_softplus_is_cut_off_too_early_for_float64() -> None:
+def test_softplus_above_20_is_accurate_in_float64() -> None:
     """torch's softplus returns its argument above 20, off by 2e-9."""
     u = torch.tensor([[21.0]], dtype=torch.float64)
     _, log_s = invertible(u, torch.ones_like(u))
@@ -104,7 +104,7 @@ def test_softplus_is_cut_off_too_early_for_float64() -> None:
     torch.testing.assert_close(log_s, expected, rtol=0, atol=1e-15)
 
 
-def test_map_is_not_invertible_along_w() -> None:
+def test_map_is_invertible_along_w() -> None:
     """Without the constraint the map along ``w`` turns back; with it the map only rises."""
     z, u, w, b = drawn(200, depth=1, latent=3, points=1, scale=3.0)
     steps = torch.linspace(-20, 20, 400, dtype=torch.float64).unsqueeze(-1)
@@ -114,7 +114,7 @@ def test_map_is_not_invertible_along_w() -> None:
     assert (heights.diff(dim=-1) > 0).all()
 
 
-def test_density_does_not_integrate_to_one() -> None:
+def test_density_integrates_to_one() -> None:
     """In one dimension, ``q_K`` is ``N(z_0)`` divided by the derivative of the map."""
     _, u, w, b = drawn(depth=5, latent=1, points=1)
     z_0 = torch.linspace(-9, 9, 200_001, dtype=torch.float64).unsqueeze(-1)
@@ -124,7 +124,7 @@ def test_density_does_not_integrate_to_one() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_zero_w_gives_nan(dtype: torch.dtype) -> None:
+def test_zero_w_shifts_points_and_keeps_volumes(dtype: torch.dtype) -> None:
     """``w = 0`` shifts every point by ``u tanh(b)`` and keeps volumes."""
     u, z = torch.ones(1, 3, dtype=dtype), torch.zeros(1, 3, dtype=dtype)
     w, b = torch.zeros_like(u, requires_grad=True), torch.full((1,), 0.5, dtype=dtype)
@@ -146,7 +146,7 @@ edges = settings(max_examples=300, derandomize=True)
 
 @edges
 @given(**EDGES)
-def test_float32_edges_lose_the_log_determinant(a: float, log_norm: float, p: float) -> None:
+def test_float32_edges_keep_the_log_determinant(a: float, log_norm: float, p: float) -> None:
     """Others return -inf or NaN for ``w . u <= -20`` on the plane."""
     norm = 10.0**log_norm
     w64 = torch.tensor([[norm, 0.0]], dtype=torch.float64).float().double()
@@ -162,7 +162,7 @@ def test_float32_edges_lose_the_log_determinant(a: float, log_norm: float, p: fl
         assert value.isfinite().all()
 
 
-def test_exactly_on_the_plane_far_below_float32() -> None:
+def test_log_determinant_saturates_where_float32_underflows() -> None:
     """``s`` underflows: the log-determinant saturates instead of becoming -inf."""
     u, w = torch.full((1, 1), -200.0, requires_grad=True), torch.ones(1, 1)
     _, ladj = flow(torch.zeros(1, 1), u, w, torch.zeros(1))
@@ -180,7 +180,7 @@ def edge_layer(a: float, log_norm: float) -> tuple[Tensor, Tensor]:
 
 @edges
 @given(**EDGES)
-def test_float32_edges_lose_invertibility(a: float, log_norm: float, p: float) -> None:
+def test_float32_edges_keep_invertibility(a: float, log_norm: float, p: float) -> None:
     """Along ``w`` points keep their order, but for the rounding of a step by ``u_hat``."""
     u, w = (t.float() for t in edge_layer(a, log_norm))
     u_hat, log_s = invertible(u, w)
@@ -197,7 +197,7 @@ def test_float32_edges_lose_invertibility(a: float, log_norm: float, p: float) -
 
 @edges
 @given(**EDGES)
-def test_inverse_misses_at_the_edges(a: float, log_norm: float, p: float) -> None:
+def test_inverse_is_accurate_to_rounding_at_the_edges(a: float, log_norm: float, p: float) -> None:
     """What the flow makes of the inverse is the point asked for, to the flow's own rounding."""
     for u, w, eps in [
         (*edge_layer(a, log_norm), torch.finfo(torch.float64).eps),
@@ -214,7 +214,7 @@ def test_inverse_misses_at_the_edges(a: float, log_norm: float, p: float) -> Non
 
 @pytest.mark.parametrize("depth", [1, 4, 16])
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
-def test_inverse_goes_back_elsewhere(depth: int, dtype: torch.dtype, error: float) -> None:
+def test_inverse_goes_back_to_the_points(depth: int, dtype: torch.dtype, error: float) -> None:
     """For layers like those of a model at its start: none contracts by much."""
     z, u, w, b = drawn(300, depth=depth, latent=3, points=7)
     u = 0.1 * u + 0.54 * w / w.square().sum(-1, keepdim=True)
@@ -227,7 +227,7 @@ def test_inverse_goes_back_elsewhere(depth: int, dtype: torch.dtype, error: floa
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
-def test_inverse_of_strong_layers_is_wrong_by_more_than_rounding(scale: float) -> None:
+def test_inverse_of_strong_layers_is_wrong_by_no_more_than_rounding(scale: float) -> None:
     """Its error is that of a pre-activation, enlarged by what the layer contracts."""
     z, u, w, b = drawn(2000, depth=1, latent=3, points=5, scale=scale)
     moved, ladj = flow(z, u, w, b)
@@ -240,7 +240,7 @@ def test_inverse_of_strong_layers_is_wrong_by_more_than_rounding(scale: float) -
     torch.testing.assert_close(back_ladj[mild], ladj[mild], rtol=0, atol=1e-11)
 
 
-def test_inverse_stops_before_it_has_converged() -> None:
+def test_inverse_converges_where_a_layer_contracts_to_nothing() -> None:
     """A layer that contracts to nothing: near its plane Newton's steps gain a third at a time."""
     target = torch.tensor([0.0, 1e-300, 1e-12, -1e-3, 2.0], dtype=torch.float64)
     layer = Layers(
@@ -254,14 +254,14 @@ def test_inverse_stops_before_it_has_converged() -> None:
     torch.testing.assert_close((found - found.tanh())[3:], target[3:], rtol=1e-9, atol=0)
 
 
-def test_inverse_of_no_layers_moves_points() -> None:
+def test_inverse_of_zero_layers_leaves_points_where_they_are() -> None:
     z, u, w, b = drawn(2, depth=0, latent=3, points=5)
     back, ladj = Layers(u, w, b).inverse(z)
     assert torch.equal(back, z)
     assert not ladj.any()
 
 
-def test_inverse_of_zero_w_gives_nan() -> None:
+def test_inverse_of_zero_w_shifts_points_back() -> None:
     u, w, b = torch.ones(1, 3), torch.zeros(1, 3), torch.full((1,), 0.5)
     back, ladj = Layers(u, w, b).inverse(torch.zeros(1, 3))
     torch.testing.assert_close(back, -torch.tanh(b).expand(1, 3))
@@ -269,7 +269,7 @@ def test_inverse_of_zero_w_gives_nan() -> None:
 
 
 @pytest.mark.gpu
-def test_cuda_disagrees_with_cpu() -> None:
+def test_cuda_agrees_with_cpu() -> None:
     z, u, w, b = drawn(4, depth=16, latent=5, points=3)
     here = flow(z, u, w, b)
     there = flow(*(t.cuda() for t in (z, u, w, b)))
@@ -278,6 +278,6 @@ def test_cuda_disagrees_with_cpu() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.3, 2.0])
-def test_inverse_has_other_derivatives_than_the_implicit_function(scale: float) -> None:
+def test_inverse_has_the_derivatives_of_the_implicit_function(scale: float) -> None:
     inputs = [t.requires_grad_() for t in drawn(2, depth=3, latent=2, points=3, scale=scale)]
     assert torch.autograd.gradcheck(lambda z, *layers: Layers(*layers).inverse(z), inputs)

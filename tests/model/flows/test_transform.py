@@ -24,7 +24,7 @@ def points(*lead: int) -> Tensor:
 @pytest.mark.parametrize("depth", [0, 1, 20])
 @pytest.mark.parametrize("lead", [(), (4,), (2, 5)])
 @pytest.mark.parametrize("cache_size", [0, 1])
-def test_round_trip_ends_elsewhere(depth: int, lead: tuple[int, ...], cache_size: int) -> None:
+def test_round_trip_ends_where_it_began(depth: int, lead: tuple[int, ...], cache_size: int) -> None:
     transform, x = drawn(depth).with_cache(cache_size), points(*lead)
     y = transform(x)
     assert y.shape == transform.forward_shape(x.shape) == x.shape
@@ -38,7 +38,7 @@ def test_round_trip_ends_elsewhere(depth: int, lead: tuple[int, ...], cache_size
 
 
 @pytest.mark.parametrize("depth", [1, 6])
-def test_log_determinant_is_not_that_of_autograd(depth: int) -> None:
+def test_log_determinant_is_that_of_autograd(depth: int) -> None:
     transform = drawn(depth)
     for x in points(5):
         jacobian = torch.autograd.functional.jacobian(transform, x)
@@ -46,7 +46,7 @@ def test_log_determinant_is_not_that_of_autograd(depth: int) -> None:
         torch.testing.assert_close(found, torch.linalg.slogdet(jacobian).logabsdet)
 
 
-def test_density_in_one_dimension_does_not_integrate_to_one() -> None:
+def test_density_in_one_dimension_integrates_to_one() -> None:
     transform = drawn(3, latent=1)
     q = _distribution(transform)
     grid = torch.linspace(-40, 40, 80_001, dtype=torch.float64)
@@ -54,7 +54,7 @@ def test_density_in_one_dimension_does_not_integrate_to_one() -> None:
     assert mass.item() == pytest.approx(1, abs=1e-6)
 
 
-def test_gradient_of_the_density_at_given_points_leaves_the_inverse_out() -> None:
+def test_gradient_of_the_density_at_given_points_goes_through_the_inverse() -> None:
     """By the parameters, of points that no sample has put into the cache."""
     u, w, b = (t.requires_grad_() for t in (drawn(3).u, drawn(3).w, drawn(3).b))
 
@@ -64,7 +64,7 @@ def test_gradient_of_the_density_at_given_points_leaves_the_inverse_out() -> Non
     assert torch.autograd.gradcheck(log_prob, (u, w, b))
 
 
-def test_one_layer_without_a_leading_axis_is_another_one() -> None:
+def test_one_layer_without_a_leading_axis_equals_a_stack_of_one() -> None:
     stack = drawn(1)
     alone = PlanarTransform(stack.u[0], stack.w[0], stack.b[0])
     assert torch.equal(alone(points(4)), stack(points(4)))
@@ -72,7 +72,7 @@ def test_one_layer_without_a_leading_axis_is_another_one() -> None:
     assert alone != drawn(2)
 
 
-def test_shapes_that_do_not_fit_are_explained_badly() -> None:
+def test_shapes_that_do_not_fit_are_explained() -> None:
     with pytest.raises(UserError, match=r"u, w, b: found \[2, 3\], \[3\] and \[2\], expected"):
         PlanarTransform(torch.zeros(2, 3), torch.zeros(3), torch.zeros(2))
     with pytest.raises(UserError, match="points of 2 dimensions, expected 3"):

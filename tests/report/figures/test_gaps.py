@@ -78,7 +78,7 @@ def test_a_depth_whose_seeds_all_failed_is_marked(fabricate: Fabricate) -> None:
     assert texts == ["failed"]
 
 
-def test_nothing_but_failures_can_be_drawn(fabricate: Fabricate) -> None:
+def test_figure_of_nothing_but_failures_says_so(fabricate: Fabricate) -> None:
     made = fabricate(depths=(0, 4), seeds=(1,))
     figure = inference_gap(summary_of(made, failed=[(0, 1), (4, 1)]))
     assert [text.get_text() for text in figure.axes[0].texts] == ["failed", "failed"]
