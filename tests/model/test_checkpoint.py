@@ -41,7 +41,7 @@ def test_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_torn_missing_or_foreign_model_is_refused(tmp_path: Path) -> None:
+def test_torn_missing_or_altered_model_is_refused(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "whole", *pack())
     content = (tmp_path / "whole").read_bytes()
     (tmp_path / "torn").write_bytes(content[:-9])

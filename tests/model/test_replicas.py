@@ -25,9 +25,10 @@ def test_all_depths_start_from_the_same_encoder_and_decoder() -> None:
     torch.testing.assert_close(shallow(x).flow.w[:, :, 0], layers(x).flow.w[:, :, 0])
 
 
-def test_new_flow_is_the_identity() -> None:
-    shared = small_vae(5, flow=Flow(parameters="shared"))
-    q = shared.encode(binary_images(3).unsqueeze(0))
+@pytest.mark.parametrize("parameters", ["shared", "amortised"])
+def test_new_flow_is_the_identity(parameters: str) -> None:
+    vae = small_vae(5, flow=Flow(parameters=parameters))
+    q = vae.encode(binary_images(3).unsqueeze(0))
     z_0, z_k, ladj = q.sample(torch.randn(1, 3, 4, 2, dtype=torch.float64))
     torch.testing.assert_close(z_0, z_k)
     torch.testing.assert_close(ladj, torch.zeros_like(ladj))

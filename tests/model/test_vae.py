@@ -40,6 +40,13 @@ def test_shared_flow_moves_an_image_alone_as_it_does_in_a_batch() -> None:
         torch.testing.assert_close(ladj[:, n : n + 1], alone[2])
 
 
+def test_shared_flow_is_one_for_all_images() -> None:
+    shared = small_vae(3, flow=Flow(parameters="shared"), disturb=0.3)
+    q = shared.encode(binary_images(2).unsqueeze(0))
+    for part in q.flow:
+        assert part.shape[1] == 1 or torch.equal(part[0, 0], part[0, 1])
+
+
 def test_amortised_flow_depends_on_the_image() -> None:
     q = small_vae(3, disturb=0.5).encode(binary_images(2).unsqueeze(0))
     for part in q.flow:

@@ -67,7 +67,7 @@ def _devices(folder: Path) -> list[str]:
 
 def test_cancelled_training_is_tried_again_with_more(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
-    main = longer.submit()
+    main = longer.submit("summarise")
     first = longer.wait_for_epoch(100)
     limits = longer.queue("%l %m", f"--jobs={first}")
     longer.cluster.command("scancel", first)
@@ -82,7 +82,9 @@ def test_cancelled_training_is_tried_again_with_more(study: Make, undisturbed: N
 def test_training_longer_than_its_time_limit_finishes(study: Make, undisturbed: Numbers) -> None:
     # Two minutes on a fast machine; as many attempts as a slow one needs, each of a minute.
     longest = study("depths=[2]", "training={epochs: 9000}")
-    longest.finish(longest.submit("--retries", "20", "--set-resources", "train:runtime=1"))
+    longest.finish(
+        longest.submit("summarise", "--retries", "20", "--set-resources", "train:runtime=1")
+    )
     assert longest.numbers() == undisturbed(longest)
     assert longest.times(RESUMED) >= 1
 
@@ -90,7 +92,9 @@ def test_training_longer_than_its_time_limit_finishes(study: Make, undisturbed: 
 def test_requeued_training_uses_up_no_attempt(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     extra = "train:slurm_extra='--requeue --open-mode=append'"
-    main = longer.submit("--retries", "0", "--set-resources", extra, FLOWDEPTH_REQUEUE="1")
+    main = longer.submit(
+        "summarise", "--retries", "0", "--set-resources", extra, FLOWDEPTH_REQUEUE="1"
+    )
     job = longer.wait_for_epoch(100)
     longer.cluster.command("scancel", "--signal=TERM", job)
     longer.finish(main)
@@ -101,7 +105,7 @@ def test_requeued_training_uses_up_no_attempt(study: Make, undisturbed: Numbers)
 
 def test_study_survives_a_node_that_goes_down(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
-    main = longer.submit()
+    main = longer.submit("summarise")
     job = longer.wait_for_epoch(100)
     node = ("scontrol", "update", "nodename=node1")
     longer.cluster.command(*node, "state=down", "reason=test")
@@ -114,7 +118,7 @@ def test_study_survives_a_node_that_goes_down(study: Make, undisturbed: Numbers)
 
 def test_controller_away_for_15_seconds_repeats_no_work(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
-    main = longer.submit()
+    main = longer.submit("summarise")
     longer.wait_for_epoch(100)
     longer.cluster.stop_controller()
     time.sleep(15)
@@ -131,12 +135,12 @@ def test_interrupt_cancels_jobs_and_repeats_no_finished_work(
     longer = study("depths=[0, 2]", LONGER[1])
     main = longer.submit("K0")
     longer.finish(main)
-    main = longer.submit()
+    main = longer.submit("summarise")
     longer.wait_for_epoch(100)
     main.send_signal(signal.SIGINT)
     main.wait()
     wait("an empty queue", lambda: not longer.queue())
-    longer.finish(longer.submit())
+    longer.finish(longer.submit("summarise"))
     assert longer.numbers() == undisturbed(longer)
     assert longer.times(r"^training K = 0") == 1
 
@@ -145,12 +149,12 @@ def test_jobs_of_a_killed_main_process_are_not_submitted_twice(
     study: Make, undisturbed: Numbers
 ) -> None:
     longer = study(*LONGER)
-    main = longer.submit()
+    main = longer.submit("summarise")
     job = longer.wait_for_epoch(100)
     main.kill()
     main.wait()
     longer.unlock()
-    again = longer.submit()
+    again = longer.submit("summarise")
     again.wait()
     assert again.returncode != 0
     told = longer.main_log()
@@ -159,6 +163,6 @@ def test_jobs_of_a_killed_main_process_are_not_submitted_twice(
     assert "Traceback" not in told
     assert longer.queue() == [job]
     wait("the job's own end", lambda: not longer.queue())
-    longer.finish(longer.submit())
+    longer.finish(longer.submit("summarise"))
     assert longer.numbers() == undisturbed(longer)
     assert longer.times(TRAINED) == 1

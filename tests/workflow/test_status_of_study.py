@@ -40,7 +40,9 @@ def test_status_agrees_with_what_snakemake_would_do(finished: Checkout, tmp_path
     assert table in within.stdout + within.stderr
 
 
-def test_running_and_failed_jobs_are_told_apart(finished: Checkout, tmp_path: Path) -> None:
+def test_running_job_shows_its_progress_and_failed_job_its_error(
+    finished: Checkout, tmp_path: Path
+) -> None:
     study = finished.copy(tmp_path / "study")
     results = study.folder / "results" / "quick"
     for part in ("K0", "K2", "figures", "tables"):
