@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
+import runpy
 import shutil
-import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "studies", "src")
 QUICK = ("--configfile", "studies/quick.yaml")
+# Half of a dry run is the import of Snakemake: it is done once, and every run forked from it.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["snakemake.cli"])
 
 
 @dataclass(frozen=True)
@@ -31,15 +37,18 @@ class Checkout:
         """Variables by which a process runs the code of this checkout."""
         return {**os.environ, "PYTHONPATH": str(self.folder / "src")}
 
-    def snakemake(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def snakemake(self, *words: str, **environment: str) -> CompletedProcess[str]:
         """Run snakemake there."""
-        return subprocess.run(
-            [sys.executable, "-m", "snakemake", *words],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            env={**self.environment, **environment},
-        )
+        with tempfile.TemporaryDirectory() as name:
+            output = Path(name, "stdout"), Path(name, "stderr")
+            forked = SERVER.Process(
+                target=_snakemake,
+                args=(self.folder, words, {**self.environment, **environment}, output),
+            )
+            forked.start()
+            forked.join()
+            code = forked.exitcode
+            return CompletedProcess(words, code, *(path.read_text() for path in output))
 
     def jobs(self, *words: str) -> set[str]:
         """Return what a dry run would do, in the words of the rules' messages."""
@@ -51,6 +60,20 @@ class Checkout:
         """Return a copy with all results, modification times kept."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Checkout(folder)
+
+
+def _snakemake(
+    folder: Path, words: tuple[str, ...], environment: dict[str, str], output: tuple[Path, Path]
+) -> None:
+    """Become ``snakemake`` with these words, as a process begun in ``folder`` would."""
+    for stream, path in zip((1, 2), output, strict=True):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
+    sys.argv = ["snakemake", *words]
+    runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
 
 
 def checkout(folder: Path) -> Checkout:
