@@ -42,8 +42,9 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
 # -> paper/, to take figures and table from
 include: "workflow/rules/paper.smk"
-# Apart from the results: how far they are
+# Apart from the results: how far they are, and whether they are as they were written
 include: "workflow/rules/status.smk"
+include: "workflow/rules/verify.smk"
 # Apart from the study: four densities in the plane -> results/energies
 include: "workflow/rules/energies.smk"
 # Apart from the study: finished studies side by side -> results/compare.html

@@ -114,7 +114,7 @@ def leave_provenance(
 ) -> Path:
     """Leave the provenance of a stage that wrote ``outputs`` in ``folder``."""
     path = folder / f"{stage}{layout.PROVENANCE}"
-    recorder = Recorder(stage, inputs, settings, **cell)
+    recorder = Recorder(stage, inputs, settings, "code", **cell)
     recorder.write(path, [folder / name for name in outputs], **(used or {}))
     return path
 

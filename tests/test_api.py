@@ -12,11 +12,13 @@ from safetensors.torch import load_file
 
 import flowdepth
 from checkout import Checkout
+from damage import flip
 from flowdepth.base.errors import UserError
 from flowdepth.data import inputs, prepared
 from flowdepth.model import checkpoint
 from flowdepth.model.replicas import build
 from flowdepth.settings.sections import Model, TrainSettings
+from helpers import leave_provenance
 
 
 @pytest.fixture(params=["bernoulli", "normal"])
@@ -107,3 +109,22 @@ def test_values_of_another_kind_are_refused(model: Path, likelihood: str) -> Non
         flowdepth.load(model).log_likelihood(torch.full((1, 6), wrong))
     with pytest.raises(UserError, match="samples: found 0"):
         flowdepth.load(model).log_likelihood(torch.ones(1, 6), samples=0)
+
+
+def test_model_that_its_provenance_does_not_tell_of_is_refused(model: Path) -> None:
+    leave_provenance(model.parent, "train", [model.name])
+    assert flowdepth.load(model).seed == 9
+    model.write_bytes(flip(model.read_bytes()))
+    with pytest.raises(UserError, match=r"model.safetensors: damaged or another file"):
+        flowdepth.load(model)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(model: Path, value: float) -> None:
+    pack, header = checkpoint.load(model)
+    with torch.no_grad():
+        next(iter(pack.parameters()))[1] = value
+    checkpoint.save(model, pack, header)
+    with pytest.raises(UserError, match="seed 9 has weights that are not finite"):
+        flowdepth.load(model)
+    assert flowdepth.load(model, 6).seed == 6

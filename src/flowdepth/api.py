@@ -14,6 +14,7 @@ from flowdepth.compute.streams import normals
 from flowdepth.estimation.importance import estimate
 from flowdepth.model import checkpoint
 from flowdepth.model.vae import FlowVAE
+from flowdepth.study import layout, provenance
 
 
 class LogLikelihood(NamedTuple):
@@ -118,8 +119,11 @@ def load(path: str | Path, seed: int | None = None) -> TrainedModel:
     Raises
     ------
     UserError
-        If the file is no model, or the seed is not in it or failed.
+        If the file is no model, is not the one that the provenance beside it tells of, or the seed
+        is not in it, failed, or has weights that are not finite.
     """
+    if layout.provenance("train", Path(path).parent).exists():
+        provenance.verify(Path(path))
     pack, header = checkpoint.load(Path(path))
     done = [o["seed"] for o in header.outcomes if o["status"] == "done"]
     chosen = seed if seed is not None else next(iter(done), None)
@@ -128,4 +132,9 @@ def load(path: str | Path, seed: int | None = None) -> TrainedModel:
             f"{path}: found the trained seeds {done or '(none)'}, expected "
             f"{'one at least' if seed is None else seed}; choose one of these or train again"
         )
-    return TrainedModel(pack, header, chosen)
+    model = TrainedModel(pack, header, chosen)
+    if not all(weight.isfinite().all() for weight in model.vae.parameters()):
+        raise UserError(
+            f"{path}: seed {chosen} has weights that are not finite; choose another or train again"
+        )
+    return model

@@ -109,8 +109,14 @@ def test_figures_are_written_in_the_forms_of_the_layout() -> None:
     assert style.FORMATS == FIGURE_FORMS
 
 
-def test_modules_are_those_of_the_figures_of_a_stage() -> None:
-    assert registry.modules(study(), "posteriors") == []
-    assert registry.modules(study(**EVERYTHING), "posteriors") == ["report.figures.posteriors"]
-    paper = ["report.figures.likelihood", "report.figures.trust"]
-    assert registry.modules(study(), "paper") == paper
+def stamped(stage: str, **sections: object) -> set[str]:
+    return {word.split("@")[0] for word in registry.code(study(**sections), stage).split()}
+
+
+def test_code_of_a_stage_is_that_of_its_figures_captions_and_templates() -> None:
+    drawn = "flowdepth.report.figures."
+    assert f"{drawn}posteriors" in stamped("posteriors", **EVERYTHING)
+    assert f"{drawn}images" not in stamped("paper")
+    assert stamped("paper") >= {f"{drawn}trust", "report/templates/paper.tex"}
+    assert stamped("report") >= {"flowdepth.report.registry", "report/templates/sections"}
+    assert not {word for word in stamped("train") if "report" in word}

@@ -87,7 +87,7 @@ def test_job_tells_the_files_that_it_read_and_wrote(pack: Path) -> None:
     assert (facts["device"], facts["seconds"], facts["depth"]) == ("cuda", 7, 2)
     assert facts["settings"] == {"samples": 20}
     assert facts["stage"] == "evaluate"
-    assert "flowdepth.estimation.importance@" in facts["code"]
+    assert facts["code"] == "code"
     assert facts["peak_memory_mb"] > 10
     provenance.verify_outputs(path)
 
@@ -141,3 +141,27 @@ def test_a_study_s_own_files_are_verified_without_those_of_its_packs(
     (tmp_path / "paper" / "paper.tex").write_text("damaged")
     with pytest.raises(UserError, match=r"paper.tex: damaged"):
         verify_changed(tmp_path, deep=False)
+
+
+def test_results_computed_from_what_was_written_again_are_not_confirmed(pack: Path) -> None:
+    model = pack / "model.safetensors"
+    recorder = provenance.Recorder("evaluate", [model], "{}", "code")
+    recorder.confirm()
+    model.write_bytes(b"of another training")
+    with pytest.raises(UserError, match=r"model.safetensors: was written again while this job ran"):
+        recorder.confirm()
+    model.unlink()
+    with pytest.raises(UserError, match="nothing was written"):
+        recorder.confirm()
+
+
+def test_origins_are_followed_to_the_first_file(pack: Path, tmp_path: Path) -> None:
+    (pack / "metrics.csv").touch()
+    leave_provenance(pack, "evaluate", ["metrics.csv"], [pack / "model.safetensors"])
+    (tmp_path / "summary.csv").touch()
+    leave_provenance(tmp_path, "summarise", ["summary.csv"], [pack / "metrics.csv"])
+    provenance.verify_origins([tmp_path / "summary.csv"])
+    (pack / "model.safetensors").write_bytes(b"of another training")
+    leave_provenance(pack, "train", ["model.safetensors", "history.csv"], depth=2, seeds=(0, 1))
+    with pytest.raises(UserError, match=r"evaluate.provenance.json: .* another model.safetensors"):
+        provenance.verify_origins([tmp_path / "summary.csv"])

@@ -1,10 +1,5 @@
 # results of several studies, as they are -> one page: snakemake compare --config studies='[a, b]'
 
-COMPARISON_TEMPLATES = [
-    f"report/templates/{name}"
-    for name in ("compare.html", "head.html", "parts.html", "style.css")
-]
-
 
 rule compare:
     output:
@@ -15,7 +10,7 @@ rule compare:
     conda:
         "../envs/flowdepth.yaml"
     params:
-        code=page_code("compare", *COMPARISON_TEMPLATES),
+        code=code("compare"),
         sums=compared_sums,
         folders=[str(layout.RESULTS / name) for name in COMPARED],
     message:

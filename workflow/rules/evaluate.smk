@@ -12,6 +12,6 @@ use rule train as evaluate with:
     params:
         stage="evaluate",
         code=code("evaluate"),
-        settings=pack_settings("evaluate"),
+        settings=settings("evaluate"),
     message:
         "evaluate K = {wildcards.depth}, seeds {wildcards.pack}"

@@ -12,6 +12,6 @@ use rule train as exact with:
     params:
         stage="exact",
         code=code("exact"),
-        settings=pack_settings("exact"),
+        settings=settings("exact"),
     message:
         "integrate K = {wildcards.depth}, seeds {wildcards.pack}"

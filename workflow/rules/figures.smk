@@ -12,7 +12,7 @@ use rule summarise as figures with:
         study_log("figures"),
     params:
         stage="figures",
-        code=drawing_code("figures"),
-        settings=study_settings("gaps"),
+        code=code("figures"),
+        settings=settings("figures"),
     message:
         "draw the figures"

@@ -12,7 +12,7 @@ use rule train as gaps with:
     params:
         stage="gaps",
         code=code("gaps"),
-        settings=pack_settings("gaps"),
+        settings=settings("gaps"),
     message:
         "split the inference gap of K = {wildcards.depth}, seeds {wildcards.pack}"
 
@@ -28,7 +28,7 @@ use rule summarise as gap_figures with:
         study_log("gap_figures"),
     params:
         stage="gap_figures",
-        code=drawing_code("gap_figures"),
-        settings=study_settings("report"),
+        code=code("gap_figures"),
+        settings=settings("gap_figures"),
     message:
         "draw the inference gap by depth"

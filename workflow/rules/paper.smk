@@ -14,7 +14,7 @@ use rule summarise as paper with:
         study_log("paper"),
     params:
         stage="paper",
-        code=page_code("paper", "report/templates/paper.tex"),
-        settings=study_settings("gaps"),
+        code=code("paper"),
+        settings=settings("paper"),
     message:
         "set the paper's figures and table"

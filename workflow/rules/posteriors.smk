@@ -11,7 +11,7 @@ use rule summarise as posteriors with:
         study_log("posteriors"),
     params:
         stage="posteriors",
-        code=drawing_code("posteriors"),
-        settings=study_settings("report", "gaps"),
+        code=code("posteriors"),
+        settings=settings("posteriors"),
     message:
         "draw posteriors and latent spaces"

@@ -16,9 +16,9 @@ rule prepare:
         stage="prepare",
         study=study_folder,
         code=code("prepare"),
-        settings=dataset_settings,
-        facts=dataset_facts,
-        own_images=catalogue.fingerprint(study.dataset),
+        settings=settings("prepare"),
+        facts=source("facts"),
+        own_images=source("own_images"),
     message:
         f"prepare {study.dataset.name}"
     shell:

@@ -1,13 +1,5 @@
 # figures, tables and provenance -> one self-contained page
 
-PAGE_TEMPLATES = [
-    f"report/templates/{name}"
-    for name in (
-        *("report.html", "head.html", "parts.html", "style.css"),
-        *("sections", f"flows/{study.flow.kind}.html"),
-    )
-]
-
 
 use rule summarise as report with:
     input:
@@ -21,12 +13,12 @@ use rule summarise as report with:
         rules.gap_figures.output if study.gaps.images else [],
         rules.posteriors.output if study.model.latent == 2 else [],
     output:
-        **layout.outputs("report", FOLDER),
+        **study_files("report"),
     log:
         study_log("report"),
     params:
         stage="report",
-        code=page_code("report", *PAGE_TEMPLATES),
-        settings=study_settings(),
+        code=code("report"),
+        settings=settings("report"),
     message:
         f"write the report: {layout.outputs('report', FOLDER)['page']}"

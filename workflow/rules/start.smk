@@ -1,19 +1,58 @@
-# Before the first job: nothing was damaged since it was written. Under SLURM a study is not
+# Before the first job: nothing was damaged since it was written, what does not belong to the study
+# as it is now runs again, and no job of an earlier run is at work still. Under SLURM a study is not
 # submitted twice, and its jobs run the code they were submitted with.
 
 import os
 import sys
 
-from flowdepth.study import provenance
+import snakemake.dag
+import snakemake.jobs
+import snakemake.workflow
+
 from flowdepth.cluster import submission
+from flowdepth.study import lineage, provenance, running
 
 JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
+
+
+class Unfit(snakemake.jobs.Reason):
+    """Why Snakemake runs a job again whose results do not belong to this study."""
+
+    def __init__(self, why):
+        super().__init__()
+        self.why = why
+
+    def __str__(self):
+        return (
+            f"No longer of this study: {self.why}" if self.forced else super().__str__()
+        )
+
+
+class Plan(snakemake.dag.DAG):
+    """Runs again what does not belong to this study, whatever Snakemake's own records say.
+
+    `--forcerun` would run it as well where the command line asks for something else.
+    """
+
+    def __init__(self, workflow, *words, forcefiles, **options):
+        counts = "params" in map(str, workflow.dag_settings.rerun_triggers)
+        found = lineage.unfit(study, FOLDER, code if counts else None, SOURCE)
+        self._unfit = {str(job.record): why for job, why in found.items()}
+        forced = {*forcefiles, *self._unfit}
+        super().__init__(workflow, *words, forcefiles=forced, **options)
+
+    def reason(self, job):
+        for record in self._unfit.keys() & {*map(str, job.output)}:
+            self._reason.setdefault(job, Unfit(self._unfit[record]))
+        return super().reason(job)
+
 
 try:
     submission.check_code(JOB_CODE)
     # What nothing is made from, the paper, would be found damaged by no job.
     if workflow.is_main_process:
         provenance.verify_changed(FOLDER, deep=False)
+        snakemake.workflow.DAG = Plan
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -35,6 +74,7 @@ onstart:
     try:
         # Now, because Snakemake clears the results of what is to run again.
         provenance.verify_changed(FOLDER)
+        running.refuse_running(FOLDER)
         if workflow.executor_plugin.name == "slurm":
             submit_once()
     except UserError as error:

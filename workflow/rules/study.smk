@@ -14,9 +14,8 @@ from flowdepth.base.machine import gpus
 from flowdepth.cluster.demand import demand
 from flowdepth.data import catalogue
 from flowdepth.report import registry
-from flowdepth.settings.datasets import KNOWN
 from flowdepth.settings.study import read_study
-from flowdepth.study import layout, stamps
+from flowdepth.study import jobs, layout, stamps
 from flowdepth.study.check import check
 from flowdepth.study.finished import finished
 
@@ -47,8 +46,7 @@ PACKS = study.packs()
 PACK = layout.pack(FOLDER, "{depth}", "{pack}")
 GRID = {"depth": study.depths, "pack": list(PACKS)}
 GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
-# Modules that the settings name.
-CHOSEN = stamps.chosen(study)
+SOURCE = catalogue.source(study.dataset)
 # What a job runs. A stage finds its files by the study's folder.
 STAGE = (
     'exec &> >(tee {log:q}); log={log:q}; export FLOWDEPTH_HEARTBEAT="${{log%.log}}.heartbeat.json"; '
@@ -147,20 +145,9 @@ def first_demand(stage, depth, seeds):
     return demand(stage, study, depth, seeds)
 
 
+@cache
 def code(stage):
-    return stamps.of_stage(stage, *CHOSEN)
-
-
-def drawing_code(stage):
-    """The code of a stage and of the figures that it draws."""
-    modules = [f"stages.{stage}", *registry.modules(study, stage)]
-    return stamps.of_modules(modules, *CHOSEN)
-
-
-def page_code(stage, *templates):
-    """The code of a stage that shows captions, and the templates that it fills."""
-    words = (drawing_code(stage), stamps.of_modules(["report.registry"]))
-    return " ".join([*words, stamps.of_files(*templates)])
+    return registry.code(study, stage)
 
 
 def study_folder(wildcards):
@@ -168,23 +155,13 @@ def study_folder(wildcards):
 
 
 # Canonical JSON comes from functions, because strings in params are patterns.
-def dataset_settings(wildcards):
-    """Which images these are; where they lie does not count."""
-    return study.dataset.canonical({"root"})
+def settings(stage):
+    canonical = jobs.settings(study, stage)
+    return lambda wildcards: canonical
 
 
-def dataset_facts(wildcards):
-    return str(KNOWN.get(study.dataset.name))
-
-
-def pack_settings(stage):
-    settings = study.pack_settings(stage)
-    return lambda wildcards: settings
-
-
-def study_settings(*without):
-    settings = study.whole(*without)
-    return lambda wildcards: settings
+def source(name):
+    return lambda wildcards: SOURCE[name]
 
 
 def settings_by_key(wildcards):

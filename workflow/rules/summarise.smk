@@ -17,7 +17,7 @@ rule summarise:
         stage="summarise",
         study=study_folder,
         code=code("summarise"),
-        settings=study_settings("report", "gaps"),
+        settings=settings("summarise"),
     message:
         "summarise all depths and seeds"
     shell:

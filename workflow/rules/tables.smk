@@ -12,6 +12,6 @@ use rule summarise as tables with:
     params:
         stage="tables",
         code=code("tables"),
-        settings=study_settings("report", "gaps"),
+        settings=settings("tables"),
     message:
         "set the tables"

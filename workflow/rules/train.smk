@@ -20,7 +20,7 @@ rule train:
         stage="train",
         study=study_folder,
         code=code("train"),
-        settings=pack_settings("train"),
+        settings=settings("train"),
         seeds=pack_seeds,
     message:
         "train K = {wildcards.depth}, seeds {wildcards.pack}"

@@ -175,6 +175,14 @@ def fingerprint(dataset: Dataset) -> str:
     return " ".join(f"{name}@{header.crc:08x}" for name, header in headers.items())
 
 
+def source(dataset: Dataset) -> dict[str, str]:
+    """Return what images are taken from: known facts of published ones, sums of the user's own.
+
+    Raises as `npz_headers` does.
+    """
+    return {"facts": str(KNOWN.get(dataset.name)), "own_images": fingerprint(dataset)}
+
+
 def _used_arrays(path: Path, headers: dict[str, Header]) -> dict[str, Header]:
     pool, given = "images" in headers, {"train", "test"} <= headers.keys()
     found = f"{path}: found the arrays {', '.join(sorted(headers)) or '(none)'}"

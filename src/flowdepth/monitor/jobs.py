@@ -31,6 +31,8 @@ _SECONDS_TO_START = 120
 _OPENING = re.compile(r"process \d+ on \S+ since \S+")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
 _REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> >\(tee (.*?)\); ", re.MULTILINE)
+# What rules/start.smk says of results that do not belong to the study.
+_UNFIT = "No longer of this study: "
 # Parameters of rules that are stamps: names of modules or arrays, each with a hash.
 _STAMPS = re.compile(r"'(?:[\w.]+@\w+ ?)+'")
 _STAMP = re.compile(r"([\w.]+)@\w+")
@@ -212,6 +214,8 @@ def _starts(log: Path, lines: list[str], now: float) -> bool:
 
 def why(reason: str) -> str:
     """Return Snakemake's reason to make results again in the words of a study."""
+    if reason.startswith(_UNFIT):
+        return reason.removeprefix(_UNFIT)
     # Between its parts Snakemake writes what a setting may hold as well.
     parts = re.split(rf"; (?={'|'.join(_CHANGES)}|Params have changed|Input files)", reason)
     found = [words for part in parts for start, words in _CHANGES.items() if part.startswith(start)]

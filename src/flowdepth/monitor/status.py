@@ -1,6 +1,7 @@
 """Where a study stands, as a table: python -m flowdepth.monitor.status [options of snakemake].
 
 The options say which study, as they do for snakemake itself: --configfile, --config, --profile.
+With --sums, every file is verified as well.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from flowdepth.base.errors import UserError
 from flowdepth.monitor.jobs import STATES, Job, read_plan
+from flowdepth.monitor.verify import verdict
 
 WIDTH = 80
 
@@ -112,8 +115,12 @@ def main() -> None:
     if {"-h", "--help"} & set(options):
         print(__doc__, end="")
         return
+    sums = "--sums" in options
     try:
-        print(report(read_plan(options).jobs()), end="")
+        jobs = read_plan([option for option in options if option != "--sums"]).jobs()
+        print(report(jobs), end="")
+        if sums:
+            print(f"\n{verdict(Path(*jobs[0].log.parts[:2]))[0]}")
     except UserError as error:
         sys.exit(f"error: {error}")
 

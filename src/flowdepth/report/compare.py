@@ -46,8 +46,9 @@ def page(folders: Sequence[Path]) -> str:
 
 
 def _study(folder: Path) -> dict[str, Any]:
-    for stage in _STAGES:
-        provenance.verify_outputs(layout.provenance(stage, folder))
+    needed = [layout.provenance(stage, folder) for stage in _STAGES]
+    for record in sorted({*needed, *provenance.records(folder)}):
+        provenance.verify_outputs(record)
     settings = read_json(folder / "provenance.json")["settings"]
     summary = read_table(folder / "summary.csv", SUMMARY)
     compared = read_table(folder / "comparisons.csv", COMPARISONS)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flowdepth.estimation.thresholds import K_HAT_LIMIT, WARNING_SHARE
 from flowdepth.settings.study import Study
+from flowdepth.study import stamps
 
 # In the page's order: the templates in templates/sections, and what their readers see.
 SECTIONS = {
@@ -336,7 +337,27 @@ def paper_figures(study: Study) -> list[Figure]:
     return [one for one in figures(study) if one.in_paper]
 
 
-def modules(study: Study, stage: str) -> list[str]:
+def code(study: Study, stage: str) -> str:
+    """Return the stamp of a stage: what it runs, the figures it draws, the templates it fills."""
+    figures_too = [f"stages.{stage}", *_modules(study, stage)]
+    words = [stamps.of_modules(figures_too, *stamps.chosen(study), telling=stamps.tells(stage))]
+    if templates := _templates(study, stage):
+        # What is filled in are captions, too.
+        words += [stamps.of_modules(["report.registry"]), stamps.of_files(*templates)]
+    return " ".join(words)
+
+
+def _modules(study: Study, stage: str) -> list[str]:
     """Return the modules that draw the figures of a stage, or of ``paper``."""
     drawn = paper_figures(study) if stage == "paper" else figures(study, stage)
     return list(dict.fromkeys(f"report.figures.{one.module}" for one in drawn))
+
+
+def _templates(study: Study, stage: str) -> list[str]:
+    parts = ("head.html", "parts.html", "style.css")
+    names = {
+        "report": ("report.html", *parts, "sections", f"flows/{study.flow.kind}.html"),
+        "compare": ("compare.html", *parts),
+        "paper": ("paper.tex",),
+    }
+    return [f"report/templates/{name}" for name in names.get(stage, ())]

@@ -28,10 +28,11 @@ from pydantic import ValidationError
 
 from flowdepth.base import heartbeat
 from flowdepth.base.errors import StoppedError, UserError
+from flowdepth.report import registry
 from flowdepth.settings.messages import describe
 from flowdepth.settings.sections import Dataset
 from flowdepth.settings.study import Study
-from flowdepth.study import layout, stamps
+from flowdepth.study import layout
 from flowdepth.study.provenance import Recorder
 
 INTERRUPTED = 75
@@ -105,7 +106,7 @@ class StudyCommand(NamedTuple):
 
     def recorder(self, stage: str, inputs: Sequence[Path]) -> Recorder:
         """Return the recorder of this job."""
-        return Recorder(stage, inputs, self.settings, stamps.chosen(self.study))
+        return Recorder(stage, inputs, self.settings, registry.code(self.study, stage))
 
 
 def study_command(description: str | None, words: Sequence[str] | None = None) -> StudyCommand:

@@ -13,7 +13,7 @@ from flowdepth.data.prepare import describe, read
 from flowdepth.report.limits import limits
 from flowdepth.settings.sections import Dataset
 from flowdepth.stages.command import dataset_command, run
-from flowdepth.study import layout
+from flowdepth.study import layout, stamps
 from flowdepth.study.provenance import Recorder
 
 
@@ -26,7 +26,8 @@ def describe_images(dataset: Dataset, folder: Path) -> None:
     """Write the facts about the prepared images beside them."""
     images = layout.outputs("prepare", folder)["images"]
     chosen = [f"data.readers.{reader(dataset)}"]
-    recorder = Recorder("describe", [images], dataset.canonical({"root"}), chosen)
+    code = stamps.of_stage("describe", *chosen)
+    recorder = Recorder("describe", [images], dataset.canonical({"root"}), code)
     facts = describe(prepared.load(images), dataset)
     facts["peculiarities"] = peculiarities(read(dataset))
     for sentence in limits(facts):

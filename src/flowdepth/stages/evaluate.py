@@ -15,16 +15,17 @@ def main() -> None:
     command = pack_command(__doc__)
     settings = command.settings.evaluate
     with trained_pack("evaluate", command, settings.precision) as pack:
-        model, header, x, files = pack.model, pack.header, pack.x, pack.outputs
+        model, header, x = pack.model, pack.header, pack.x
         model.bf16_decoder = settings.precision == "bf16"
         progress = Progress(len(x), "test images")
         result = estimate(
             model, x, header.seeds, settings.samples, log=progress, bookmark=pack.bookmark
         )
+        shown = examples(model, x, header.seeds)
+        files = pack.outputs()
         write_frame(metrics(result, model, header, pack.images), files["metrics"])
         write_frame(per_image(result, header.seeds), files["per_image"])
         write_frame(convergence(result, header, settings.samples), files["convergence"])
-        shown = examples(model, x, header.seeds)
         write_examples(shown, header.seeds, pack.images, files["examples"])
 
 

@@ -15,8 +15,9 @@ def main() -> None:
         result = exact_log_likelihood(pack.model, pack.x, bookmark=pack.bookmark)
         by_seed = exact_by_seed(result, pack.header)
         print(by_seed.to_string(index=False, float_format="{:.6g}".format), flush=True)
-        write_frame(by_seed, pack.outputs["exact"])
-        write_frame(exact_by_image(result, pack.header.seeds), pack.outputs["per_image"])
+        files = pack.outputs()
+        write_frame(by_seed, files["exact"])
+        write_frame(exact_by_image(result, pack.header.seeds), files["per_image"])
 
 
 if __name__ == "__main__":

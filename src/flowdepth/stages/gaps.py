@@ -24,7 +24,7 @@ def main() -> None:
     with trained_pack("gaps", command) as pack:
         split = _split(pack, settings)
         frame = gaps_by_image(split, pack.header)
-        write_frame(frame, pack.outputs["gaps"])
+        write_frame(frame, pack.outputs()["gaps"])
         _print_result(frame.assign(depth=command.depth), split, settings)
 
 

@@ -23,7 +23,7 @@ from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import PackSettings
 from flowdepth.settings.study import pack_name
 from flowdepth.stages.command import add_study
-from flowdepth.study import layout
+from flowdepth.study import layout, stamps
 from flowdepth.study.provenance import Recorder
 
 _SECONDS_BETWEEN_LINES = 10
@@ -46,7 +46,7 @@ class PackCommand(NamedTuple):
         """Return the recorder of this job."""
         cell = {"depth": self.depth, "seeds": self.seeds}
         chosen = [f"model.flows.{self.settings.flow.kind}"]
-        return Recorder(stage, inputs, self.text, chosen, **cell)
+        return Recorder(stage, inputs, self.text, stamps.of_stage(stage, *chosen), **cell)
 
 
 def pack_command(description: str | None, words: Sequence[str] | None = None) -> PackCommand:
@@ -82,7 +82,7 @@ def pack_command(description: str | None, words: Sequence[str] | None = None) ->
 class TrainedPack(NamedTuple):
     """A trained pack at hand: its command, model and test images ``x`` [N, P], all on ``device``.
 
-    ``outputs`` are the files to write, by name.
+    ``recorder`` keeps what this job has read.
     """
 
     command: PackCommand
@@ -92,7 +92,18 @@ class TrainedPack(NamedTuple):
     x: Tensor
     bookmark: Sidecar
     device: torch.device
-    outputs: dict[str, Path]
+    recorder: Recorder
+
+    def outputs(self) -> dict[str, Path]:
+        """Return the files to write by name, unless another job has written the inputs again.
+
+        Raises
+        ------
+        UserError
+            If one has.
+        """
+        self.recorder.confirm()
+        return layout.outputs(self.recorder.facts["stage"], self.command.folder)
 
 
 @contextmanager
@@ -113,11 +124,13 @@ def trained_pack(
     model, header = checkpoint.load(path, device)
     header.require(path, command.settings.trained, command.depth, command.seeds)
     x = inputs.observed(images, "test", torch.float32)
-    outputs = layout.outputs(stage, command.folder)
     with sidecar(recorder, command, device) as bookmark:
-        yield TrainedPack(command, model, header, images, x, bookmark, device, outputs)
-        record = layout.provenance(stage, command.folder)
-        recorder.write(record, outputs.values(), bookmark.earlier, **used(device))
+        yield TrainedPack(command, model, header, images, x, bookmark, device, recorder)
+        record, written = (
+            layout.provenance(stage, command.folder),
+            layout.outputs(stage, command.folder),
+        )
+        recorder.write(record, written.values(), bookmark.earlier, **used(device))
 
 
 def sidecar(recorder: Recorder, command: PackCommand, device: torch.device) -> Sidecar:

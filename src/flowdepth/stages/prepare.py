@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from flowdepth.data import prepared
-from flowdepth.data.catalogue import reader
+from flowdepth.data.catalogue import reader, source
 from flowdepth.data.prepare import prepare
 from flowdepth.settings.sections import Dataset
 from flowdepth.stages.command import dataset_command, run
-from flowdepth.study import layout
+from flowdepth.study import layout, stamps
 from flowdepth.study.provenance import Recorder
 
 
@@ -21,7 +21,8 @@ def main() -> None:
 def prepare_images(dataset: Dataset, folder: Path) -> None:
     """Write the images into the folder of a study."""
     chosen = [f"data.readers.{reader(dataset)}"]
-    recorder = Recorder("prepare", [], dataset.canonical({"root"}), chosen)
+    code = stamps.of_stage("prepare", *chosen)
+    recorder = Recorder("prepare", [], dataset.canonical({"root"}), code, source=source(dataset))
     where = "scikit-learn" if dataset.name == "digits" else dataset.root
     print(f"reading {dataset.name} from {where}", flush=True)
     images = prepare(dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from flowdepth.analysis.readers import read_json
@@ -17,20 +18,26 @@ from flowdepth.study import alike, layout, provenance
 def main() -> None:
     """Read the command line; write the page and the facts it rests on."""
     command = study_command(__doc__)
-    _verify(command)
+    recorder = command.recorder("report", _read(command))
     facts = _facts(command)
     written = layout.outputs("report", command.folder)
     write_text(written["facts"], json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     write_text(written["page"], page(StudyResults(command.study, command.folder), facts))
+    recorder.write(layout.provenance("report", command.folder), written.values())
     print(f"wrote {written['page']}")
 
 
-def _verify(command: StudyCommand) -> None:
-    """Verify what the stages left that the page rests on."""
+def _read(command: StudyCommand) -> list[Path]:
+    """Return what the stages left that the page rests on."""
     drawn = [figure.stage for figure in registry.figures(command.study)]
     drawn += [table.stage for table in registry.tables(command.study)]
-    for stage in sorted({"describe", "summarise", *drawn} - {"report"}):
-        provenance.verify_outputs(layout.provenance(stage, command.folder))
+    stages = sorted({"describe", "summarise", *drawn} - {"report"})
+    records = [layout.provenance(stage, command.folder) for stage in stages]
+    return [
+        provenance.place(record, name)
+        for record in records
+        for name in provenance.read(record)["outputs"]
+    ]
 
 
 def _facts(command: StudyCommand) -> dict[str, Any]:

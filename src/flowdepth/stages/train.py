@@ -35,6 +35,7 @@ def train_pack(command: PackCommand) -> None:
             settings, command.depth, command.seeds, images, device, bookmark=bookmark, log=tell
         )
         outcomes = [_outcome(record) for record in pack.records]
+        recorder.confirm()
         header = checkpoint.Header(settings, command.depth, images.pixels, outcomes)
         checkpoint.save(outputs["model"], pack.model, header)
         _write_history(pack.records, outputs["history"])

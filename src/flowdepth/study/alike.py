@@ -13,6 +13,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
 from flowdepth.study import layout, provenance
+from flowdepth.study.jobs import wants
 
 STUDY = "the study"
 IMAGES = Path(layout.STUDY_OUTPUTS["prepare"]["images"]).name
@@ -30,8 +31,7 @@ def read_jobs(study: Study, packs: Sequence[Path]) -> dict[Path, dict[str, Any]]
     UserError
         If one is missing or damaged.
     """
-    optional = {"exact": study.evaluate.exact, "gaps": study.gaps.images > 0}
-    stages = ["train", "evaluate", *(stage for stage, asked in optional.items() if asked)]
+    stages = [stage for stage in layout.PACK_OUTPUTS if wants(study, stage)]
     paths = [layout.provenance(stage, pack) for stage in stages for pack in packs]
     return {path: provenance.read(path) for path in paths}
 

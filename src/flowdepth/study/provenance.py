@@ -11,19 +11,21 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flowdepth.base.environment import git, peak_memory_mb, versions
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import digest, write_text
-from flowdepth.study import stamps
 from flowdepth.study.layout import PROVENANCE
 
 
 class Recorder:
     """A stage at work: construction verifies what it reads, ``write`` tells what it did.
+
+    What it reads has to be made from what the jobs before have left, up to the images.
 
     Parameters
     ----------
@@ -33,15 +35,15 @@ class Recorder:
         Files that it reads.
     settings
         Its settings as JSON.
-    chosen
-        Modules that the settings name, as for `stamps.of_modules`.
-    cell
-        Depth and seeds, where the job has them.
+    code
+        Its stamp.
+    facts
+        More of it: depth and seeds, where the job has them.
 
     Attributes
     ----------
     facts
-        Stage, settings and cell.
+        Stage, settings and what else is known of the job.
     code
         The stage's stamp.
     inputs
@@ -50,7 +52,8 @@ class Recorder:
     Raises
     ------
     UserError
-        If an input is missing, or is not what the job that wrote it left.
+        If an input is missing, is not what the job that wrote it left, or was made from other
+        files than are there.
     """
 
     def __init__(
@@ -58,14 +61,30 @@ class Recorder:
         stage: str,
         inputs: Iterable[Path],
         settings: str,
-        chosen: Sequence[str] = (),
-        **cell: object,
+        code: str,
+        **facts: object,
     ) -> None:
         self._start = time.perf_counter()
         self.inputs = {path: verify(path) for path in inputs}
-        self.facts = {"stage": stage, **cell, "settings": json.loads(settings)}
+        verify_origins(self.inputs)
+        self.facts = {"stage": stage, **facts, "settings": json.loads(settings)}
         # As of now: an edit made while the job runs does not reach it.
-        self.code, self._git = stamps.of_stage(stage, *chosen), git()
+        self.code, self._git = code, git()
+
+    def confirm(self) -> None:
+        """Return if the inputs are still those that the stage has read.
+
+        Raises
+        ------
+        UserError
+            If another job has written one of them since: what was computed belongs to nothing.
+        """
+        for path, found in self.inputs.items():
+            if not path.exists() or digest(path) != found:
+                raise UserError(
+                    f"{path}: was written again while this job ran, whose results would be those "
+                    "of the file before; nothing was written; run snakemake again"
+                )
 
     def write(
         self, path: Path, outputs: Iterable[Path], earlier: float = 0.0, **used: object
@@ -141,11 +160,61 @@ def verify(path: Path) -> str:
 def verify_outputs(record: Path) -> None:
     """Verify every file that the job wrote of which ``record`` is the provenance."""
     for name in read(record)["outputs"]:
-        verify(_place(record, name))
+        verify(place(record, name))
+
+
+def verify_origins(paths: Iterable[Path]) -> None:
+    """Verify that files were made from what is there, by the sums in their provenance.
+
+    Raises
+    ------
+    UserError
+        If what made one of them, or one that it was made from, read another file than is there.
+    """
+    seen: set[Path] = set()
+    records = [_written_by(path)[0] for path in paths]
+    while records:
+        record = records.pop()
+        if record in seen:
+            continue
+        seen.add(record)
+        for name, found in read(record)["inputs"].items():
+            origin = place(record, name)
+            before, facts = _written_by(origin)
+            there = facts["outputs"][_relative(origin, before)]
+            if there != found:
+                raise UserError(
+                    f"{record}: its results were made from another {origin.name} (SHA-256 sum "
+                    f"{found[:12]}) than {origin} ({there[:12]}); run `snakemake`, which makes "
+                    "them again"
+                )
+            records.append(before)
+
+
+def faults(record: Path) -> Iterator[str]:
+    """Yield what is wrong with each file that a job wrote and with what they were made from."""
+    try:
+        paths = [place(record, name) for name in read(record)["outputs"]]
+    except UserError as error:
+        yield str(error)
+        return
+    checks: list[Callable[[], object]] = [partial(verify, path) for path in paths]
+    checks.append(partial(verify_origins, paths))
+    for check in checks:
+        try:
+            check()
+        except UserError as error:
+            yield str(error)
+
+
+def records(folder: Path) -> Iterator[Path]:
+    """Yield every provenance in the folder of a study; links to folders are followed."""
+    for depth in ("", "data/", "K*/seeds*/"):
+        yield from sorted(folder.glob(f"{depth}*{PROVENANCE}"))
 
 
 def verify_changed(folder: Path, deep: bool = True) -> None:
-    """Verify every file under ``folder`` of another time than the provenance of its job.
+    """Verify every file of a study of another time than the provenance of its job.
 
     Without ``deep``, only what the jobs of the whole study wrote, whose provenance lies in
     ``folder`` itself.
@@ -158,14 +227,17 @@ def verify_changed(folder: Path, deep: bool = True) -> None:
     UserError
         If such a file, or a provenance, is not as it was written.
     """
-    for record in sorted(folder.glob(f"{'**/' * deep}*{PROVENANCE}")):
+    for record in records(folder):
+        if not deep and record.parent != folder:
+            continue
         finished = record.stat().st_mtime_ns
-        for path in (_place(record, name) for name in read(record)["outputs"]):
+        for path in (place(record, name) for name in read(record)["outputs"]):
             if path.exists() and path.stat().st_mtime_ns != finished:
                 verify(path)
 
 
-def _place(record: Path, name: str) -> Path:
+def place(record: Path, name: str) -> Path:
+    """Return the file that ``record`` calls ``name``."""
     return Path(os.path.normpath(record.parent / name))
 
 

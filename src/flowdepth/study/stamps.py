@@ -32,7 +32,12 @@ _CHOOSERS = {"model.flows": "model.flows.layers", "data.readers": "data.sources"
 
 def of_stage(stage: str, *chosen: str) -> str:
     """Return the stamp of the command of a stage; ``chosen`` as for `of_modules`."""
-    return of_modules([f"stages.{stage}"], *chosen, telling=stage not in _COMPUTING)
+    return of_modules([f"stages.{stage}"], *chosen, telling=tells(stage))
+
+
+def tells(stage: str) -> bool:
+    """Return whether telling of results is a part of what a stage does."""
+    return stage not in _COMPUTING
 
 
 def of_modules(modules: Iterable[str], *chosen: str, telling: bool = True) -> str:
