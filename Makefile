@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BENCH := benchmarks/.venv/bin/python -W ignore -m
-# QUICK=--quick runs in a minute, to see the benchmark work.
+# QUICK=--quick takes minutes: to see the benchmark work, and to try a few of the faults.
 QUICK ?=
 
 # A pretended cluster's folder; short, because a socket's path may have only 108 characters.
@@ -22,7 +22,7 @@ test: .venv/installed
 	$(BIN)/pytest -n 2
 
 faults: .venv/installed
-	$(BIN)/pytest -m faults
+	FAULTS_QUICK=$(QUICK) $(BIN)/pytest -m faults
 
 test-slurm: .venv/installed
 	$(BIN)/pytest tests/slurm -v -rs -m '$(SLURM_TESTS)'

@@ -27,7 +27,9 @@ def shared(study: Checkout) -> dict[Path, object]:
 
 def _without_costs(path: Path, content: bytes) -> object:
     if path.name.endswith("provenance.json"):
-        return {key: fact for key, fact in json.loads(content).items() if key not in COSTS}
+        # The report tells what the study has cost.
+        apart = (*COSTS, "outputs") if path.name.startswith("report.") else COSTS
+        return {key: fact for key, fact in json.loads(content).items() if key not in apart}
     if path.name == "report.html":
         table = r"<section id=.cost.>.*?</section>|<th[^>]*>seconds\.\w+</th><td>.*?</td>"
         return re.sub(table, "", content.decode(), flags=re.DOTALL)

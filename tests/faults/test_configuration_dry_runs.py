@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from checkout import Checkout, checkout
+from faults.quick import QUICK
 from mutations import mutated
 
 pytestmark = pytest.mark.faults
-CASES = 60
+CASES = 15 if QUICK else 60
 
 
 def outcome(study: Checkout) -> str:

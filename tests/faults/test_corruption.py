@@ -14,6 +14,7 @@ import pytest
 from checkout import QUICK, Checkout
 from contents import contents
 from damage import DAMAGE, swap
+from faults.quick import some
 from flowdepth.study.layout import PROVENANCE
 from flowdepth.study.provenance import read
 
@@ -46,15 +47,17 @@ def outcome(study: Checkout, before: Content, damaged: tuple[Path, ...]) -> str:
     """Run the study again and say what became of the damage."""
     run = study.snakemake(*QUICK)
     after = contents(study.results)
+    if "Traceback" in run.stdout + run.stderr:
+        return "traceback"
     if run.returncode == 0:
         numbers = [p for p in before if not p.name.endswith(("provenance.json", ".html"))]
-        return "mended" if all(after[p] == before[p] for p in numbers) else "wrong"
+        return "mended" if all(after.get(p) == before[p] for p in numbers) else "wrong"
     named = any(str(p.relative_to(study.folder)) in run.stdout + run.stderr for p in damaged)
     kept = all(after.get(p) == before[p] for p in before if p not in damaged)
     return "detected" if named and kept else "lost"
 
 
-@pytest.mark.parametrize("way", [*DAMAGE, "swapped"])
+@pytest.mark.parametrize("way", [*DAMAGE, "swapped", "deleted"])
 def test_damage_to_any_file_is_detected_or_mended(
     finished: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
@@ -63,10 +66,13 @@ def test_damage_to_any_file_is_detected_or_mended(
     times = {path: (path.stat().st_atime_ns, path.stat().st_mtime_ns) for path in before}
     files = written(study.results)
     cases = [*pairs(files)] if way == "swapped" else [(path,) for path in files]
+    cases = some(cases, 6)
     found: dict[str, list[str]] = {}
     for case in cases:
         if way == "swapped":
             swap(*case)
+        elif way == "deleted":
+            case[0].unlink()
         else:
             case[0].write_bytes(DAMAGE[way](case[0].read_bytes()))
         result = outcome(study, before, case)

@@ -65,6 +65,7 @@ def _devices(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_cancelled_training_is_tried_again_with_more(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     main = longer.submit("summarise")
@@ -89,6 +90,7 @@ def test_training_longer_than_its_time_limit_finishes(study: Make, undisturbed: 
     assert longest.times(RESUMED) >= 1
 
 
+@pytest.mark.long
 def test_requeued_training_uses_up_no_attempt(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     extra = "train:slurm_extra='--requeue --open-mode=append'"

@@ -56,7 +56,6 @@ def test_results_copied_under_another_name_get_a_page_of_their_own(study: Checko
 @pytest.mark.parametrize(
     ("lost", "planned"),
     [
-        ("metrics.csv", END),
         (
             "figures/weights.png",
             {"draw the figures", "write the report: results/quick/report.html"},
