@@ -105,6 +105,7 @@ def test_requeued_training_uses_up_no_attempt(study: Make, undisturbed: Numbers)
     assert longer.times(RESUMED) == 1
 
 
+@pytest.mark.long
 def test_study_survives_a_node_that_goes_down(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     main = longer.submit("summarise")

@@ -139,8 +139,38 @@ WRONG = {
     "no test split": ("dataset={test: 0}", "dataset.test"),
     "depth as text": ("depths=[eight]", "depths.0: found 'eight'"),
     "missing file": ("dataset={name: npz, root: none.npz}", "none.npz"),
+    "number for a list": ("depths=8", "found 8, expected a list, such as depths='[0, 8]'"),
+    "number for a section": (
+        "evaluate=50",
+        "evaluate: found 50, expected keys and values as in evaluate='{key: value}', of the keys",
+    ),
     "no samples": ("evaluate={samples: 0}", "evaluate.samples: found 0"),
 }
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("train", "`snakemake --until train` does it for all, `snakemake K2` one depth"),
+        ("K10", "with --config depths='[0, 2, 10]', or in its file, it has this one as well"),
+    ],
+)
+def test_target_that_is_none_is_told_what_to_write(
+    fresh: Checkout, target: str, words: str
+) -> None:
+    refused = fresh.snakemake(target, *QUICK, "--dry-run")
+    assert refused.returncode == 1
+    assert words in refused.stdout + refused.stderr
+
+
+def test_study_file_without_a_name_is_refused(fresh: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text("training: {learning_rate: 0.01}\n")
+    file = ("--configfile", str(tmp_path / "rates.yaml"), "--dry-run")
+    refused = fresh.snakemake(*file)
+    assert refused.returncode == 1
+    assert "rates.yaml: has no name" in refused.stdout + refused.stderr
+    assert "add a line such as `name: rates`" in refused.stdout + refused.stderr
+    assert fresh.snakemake(*file, "--config", "name=rates").returncode == 0
 
 
 @pytest.mark.parametrize(("change", "words"), WRONG.values(), ids=WRONG)

@@ -3,7 +3,7 @@
 
 use rule summarise as figures with:
     input:
-        of_packs("evaluate", "per_image", "examples"),
+        of_packs("evaluate"),
         of_packs("train", "history"),
         rules.summarise.output,
     output:

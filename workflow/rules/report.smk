@@ -10,6 +10,7 @@ use rule summarise as report with:
         of_packs("evaluate", "provenance"),
         of_packs("train", "provenance"),
         of_packs("gaps", "provenance") if study.gaps.images else [],
+        of_packs("exact", "provenance") if study.evaluate.exact else [],
         rules.gap_figures.output if study.gaps.images else [],
         rules.posteriors.output if study.model.latent == 2 else [],
     output:

@@ -15,6 +15,23 @@ from flowdepth.study import lineage, provenance, running
 JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
 
 
+def refuse_targets(targets):
+    """Say what to write for a target that people take for one."""
+    for target in map(str, targets):
+        if target in layout.PACK_OUTPUTS:
+            raise WorkflowError(
+                f"{target}: is done for each depth and pack of seeds, and no target by itself; "
+                f"`snakemake --until {target}` does it for all, `snakemake K{study.depths[-1]}` "
+                "one depth"
+            )
+        if re.fullmatch(r"K[0-9]+", target) and int(target[1:]) not in study.depths:
+            grid = [*study.depths, int(target[1:])]
+            raise WorkflowError(
+                f"{target}: the study has the depths {', '.join(map(str, study.depths))}; with "
+                f"--config depths='{grid}', or in its file, it has this one as well"
+            )
+
+
 class Unfit(snakemake.jobs.Reason):
     """Why Snakemake runs a job again whose results do not belong to this study."""
 
@@ -35,6 +52,7 @@ class Plan(snakemake.dag.DAG):
     """
 
     def __init__(self, workflow, *words, forcefiles, **options):
+        refuse_targets(workflow.dag_settings.targets)
         counts = "params" in map(str, workflow.dag_settings.rerun_triggers)
         found = lineage.unfit(study, FOLDER, code if counts else None, SOURCE)
         self._unfit = {str(job.record): why for job, why in found.items()}

@@ -14,7 +14,7 @@ from flowdepth.base.machine import gpus
 from flowdepth.cluster.demand import demand
 from flowdepth.data import catalogue
 from flowdepth.report import registry
-from flowdepth.settings.study import read_study
+from flowdepth.settings.study import read_study, refuse_nameless
 from flowdepth.study import jobs, layout, stamps
 from flowdepth.study.check import check
 from flowdepth.study.finished import finished
@@ -30,6 +30,8 @@ if set("{}") & set(workflow.basedir):
     )
 
 try:
+    if "name" not in workflow.config_settings.overwrite_config:
+        refuse_nameless(workflow.overwrite_configfiles)
     # `studies` is no setting of one: it names those that `snakemake compare` shows.
     study = read_study(
         {key: value for key, value in config.items() if key != "studies"}

@@ -5,6 +5,7 @@ use rule summarise as tables with:
     input:
         rules.summarise.output,
         of_packs("exact") if study.evaluate.exact else [],
+        of_packs("evaluate", "per_image") if study.evaluate.exact else [],
     output:
         **study_files("tables", table_files("tables")),
     log:

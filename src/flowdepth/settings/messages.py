@@ -24,6 +24,15 @@ def describe(details: ErrorDetails, root: type[BaseModel]) -> str:
         return f"{where}missing; add it to the configuration"
     if details["type"] == "value_error":
         return where + details["msg"].removeprefix("Value error, ")
+    if details["type"] == "tuple_type":
+        return f"{where}found {shown(details['input'])}, expected a list, such as {path}='[0, 8]'"
+    if details["type"] in ("model_type", "model_attributes_type"):
+        known = ", ".join(_section_at(details["loc"], root).model_fields)
+        example = f"{path}='{{key: value}}'"
+        return (
+            f"{where}found {shown(details['input'])}, expected keys and values as in {example}, "
+            f"of the keys {known}"
+        )
     expected = details["msg"].removeprefix("Input should be ").removeprefix("String should ")
     return f"{where}found {shown(details['input'])}, expected {expected}"
 

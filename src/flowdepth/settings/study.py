@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -156,6 +157,21 @@ def read_study(settings: Mapping[str, Any]) -> Study:
         lines = [f"  {describe(details, Study)}" for details in error.errors()]
         head = f"The configuration has {len(lines)} mistake{'s' if len(lines) > 1 else ''}:"
         raise UserError("\n".join([head, *lines])) from None
+
+
+def refuse_nameless(files: Sequence[Path]) -> None:
+    """Refuse a study that is described by ``files``, none of which names it.
+
+    Raises
+    ------
+    UserError
+        If there are files: without one, the study is that of config.yaml.
+    """
+    if files:
+        raise UserError(
+            f"{files[-1]}: has no name, and its results would lie among those of the study in "
+            f"config.yaml; add a line such as `name: {Path(files[-1]).stem}`"
+        )
 
 
 def json_schema() -> str:
