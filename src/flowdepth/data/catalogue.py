@@ -1,7 +1,7 @@
 """What is known of a data set before it is loaded: its size, its splits and its files.
 
-The Snakefile asks here in every job, so nothing imports torch, torchvision or pandas, and the
-images of an ``.npz`` file stay unread: the headers of its arrays say enough.
+The Snakefile asks here in every job, so nothing imports torch or pandas, and the images of
+an ``.npz`` file stay unread: the headers of its arrays say enough.
 
 An ``.npz`` data set holds uint8 arrays in one of two layouts; arrays of other names are ignored.
 
