@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue
+from flowdepth.data.npz import opened
 from flowdepth.data.sources import Source, plan_by_share, shuffled
 from flowdepth.settings.sections import Dataset
 
@@ -24,13 +21,9 @@ def read(dataset: Dataset) -> Source:
     UserError
         If the file is missing, damaged, or its arrays are not as expected.
     """
-    path = Path(dataset.root)
-    names = catalogue.npz_headers(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:  # noqa: TID251
-            arrays = {name: torch.from_numpy(np.ascontiguousarray(file[name])) for name in names}
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
-        raise UserError(f"{path}: damaged ({error}); copy or write the file again") from error
+    with opened(Path(dataset.root)) as file:
+        found = file.arrays([*catalogue.checked_headers(file)])
+    arrays = {name: torch.from_numpy(array) for name, array in found.items()}
     labels = arrays.pop("labels", arrays.pop("test_labels", None))
     return Source(
         pools=arrays,
