@@ -140,7 +140,7 @@ def test_mistakes_are_explained_and_leave_no_files(
     assert "no file none.npz" in refusal("fit", "none.npz", "--depth", 2, "--output", new)
     assert not new.exists()
     other = tmp_path / "other.npz"
-    np.savez(other, images=np.ones((20, 5, 5), dtype=np.uint8))
+    np.savez(other, images=np.indices((20, 5, 5))[1].astype(np.uint8) % 2)
     assert "expected [N, 12]" in refusal("evaluate", fitted, other)
     assert "not a readable model" in refusal("evaluate", images, images)
     assert "exists already" in refusal("evaluate", fitted, images, "--output", other)

@@ -300,3 +300,68 @@ def test_images_larger_than_the_memory_are_refused(
     message = refusal(name="npz", root=str(tmp_path / "own.npz"))
     assert (tmp_path / "own.npz").stat().st_size < 10_000
     assert "its arrays images take 2,500,128 bytes, where 1,000,000 of this machine's" in message
+
+
+MASKS = np.random.default_rng(0).integers(0, 2, (40, 3, 4), dtype=np.uint8)
+ONE_VALUE: dict[str, tuple[dict[str, np.ndarray], str, str]] = {
+    "of scikit-learn's digits": ({"images": grey(top=16)}, "threshold", "0 in the train split"),
+    "class masks": ({"images": 2 * MASKS}, "threshold", "0 in the train split"),
+    "all white": ({"images": np.full((40, 3, 4), 255, np.uint8)}, "static", "1 in the train split"),
+    "a dark split": (
+        {"train": grey(), "validation": grey(4) // 2, "test": grey(4)},
+        *("threshold", "0 in the validation split"),
+    ),
+    "a black mask": ({"train": MASKS, "test": 0 * MASKS}, "dynamic", "0 in the test split"),
+    "an even grey": ({"images": 0 * MASKS + 9}, "dynamic", "9 in the train split"),
+}
+
+
+@pytest.mark.parametrize(("arrays", "binarisation", "words"), ONE_VALUE.values(), ids=ONE_VALUE)
+def test_split_that_binarisation_leaves_with_one_value_is_refused(
+    tmp_path: Path, arrays: dict[str, np.ndarray], binarisation: str, words: str
+) -> None:
+    np.savez(tmp_path / "own.npz", **arrays)
+    message = refusal(name="npz", root=str(tmp_path / "own.npz"), binarisation=binarisation)
+    found = f"dataset.binarisation: {binarisation} leaves the one value {words} of npz"
+    assert message.startswith(f"{found}, expected 0 and 1; its values, up to ")
+
+
+RANGES: dict[str, tuple[dict[str, np.ndarray], str]] = {
+    "a mask beside grey": (
+        {"train": MASKS, "test": grey()},
+        "255 in the array test but up to 1 in",
+    ),
+    "a mask of 0 and 255": (
+        {"train": MASKS * 255, "validation": MASKS, "test": MASKS * 255},
+        "255 in the array train but up to 1 in validation",
+    ),
+    "16 beside 255": (
+        {"train": grey(), "test": grey(top=16)},
+        "255 in the array train but up to 16 in test",
+    ),
+    "a mask beside 16": (
+        {"train": MASKS, "test": grey(top=16)},
+        "16 in the array test but up to 1",
+    ),
+    "all black": ({"train": grey(), "test": 0 * MASKS}, "255 in the array train but up to 0 in"),
+}
+
+
+@pytest.mark.parametrize("binarisation", ["static", "dynamic", "threshold", "none"])
+@pytest.mark.parametrize(("arrays", "words"), RANGES.values(), ids=RANGES)
+def test_arrays_of_different_ranges_are_refused(
+    tmp_path: Path, arrays: dict[str, np.ndarray], words: str, binarisation: str
+) -> None:
+    np.savez(tmp_path / "own.npz", **arrays)
+    message = refusal(name="npz", root=str(tmp_path / "own.npz"), binarisation=binarisation)
+    assert f"{tmp_path / 'own.npz'}: found values up to {words}" in message
+
+
+def test_arrays_that_are_darker_by_chance_have_one_range(tmp_path: Path) -> None:
+    np.savez(tmp_path / "own.npz", train=grey(), test=grey(top=200), validation=grey(top=40))
+    assert read(Dataset(name="npz", root=str(tmp_path / "own.npz"))).levels == 256
+
+
+def test_images_far_too_dark_raise_a_warning(tmp_path: Path) -> None:
+    _, sentences = found(tmp_path / "own.npz", images=grey(top=16))
+    assert sentences[0].startswith("No pixel is brighter than 16 of 255: were the values")
