@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -91,6 +92,17 @@ def test_the_test_images_are_those_of_the_models_own_split(
     (folder / "data" / "prepare.provenance.json").unlink()
     cli.main(evaluate)
     assert "some of them may be among these" in capsys.readouterr().out
+
+
+def test_names_of_images_are_taken_as_the_shell_gives_them(
+    images: Path, fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unlike those in a configuration, which no shell has read."""
+    monkeypatch.chdir(tmp_path)
+    Path("~").mkdir()
+    literal = shutil.copy(images, Path("~", "$NO_SUCH.npz"))
+    cli.main(["fit", str(literal), "--depth", "0", "--output", "new", *SMALL])
+    cli.main(["evaluate", str(fitted), str(literal), "--samples", "2"])
 
 
 @pytest.mark.parametrize("given", ["npz", "safetensors"])

@@ -59,6 +59,9 @@ def refusal(**changes: object) -> str:
         ({"name": "../evil"}, "name: found '../evil', expected match pattern"),
         *[({"name": name}, "name: found ") for name in HOSTILE_NAMES],
         ({"dataset": {"root": "a\0b"}}, "dataset.root: found 'a\\x00b', expected match pattern"),
+        ({"dataset": {"root": "$NO_SUCH/x"}}, "dataset.root: names NO_SUCH, which is not in the"),
+        ({"dataset": {"root": "/a/${NO SUCH}"}}, "dataset.root: names NO SUCH, which is not in"),
+        ({"dataset": {"root": "~no-such/x"}}, "dataset.root: ~no-such is nobody's home folder"),
         ({"dataset": {"root": ""}}, "dataset.root: found '', expected have at least 1 character"),
         ({"dataset": {"root": "x" * 5000}}, "dataset.root: found 'xxx"),
         ({"dataset": {"name": "npz; touch canary"}}, "dataset.name: found 'npz; touch canary'"),
@@ -115,6 +118,25 @@ def test_nested_values_of_the_command_line_are_read_from_text() -> None:
     changes["evaluate"] = {"exact": "false"}
     study = read_study({**DEFAULT, **changes})
     assert (study.depths, study.training.epochs, study.training.updates) == ((0, 8), None, 70)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("~/images.npz", "/home/me/images.npz"),
+        ("~", "/home/me"),
+        ("$SCRATCH/x", "/scratch/a b/x"),
+        ("x/${SCRATCH}", "x//scratch/a b"),
+        ("./~/x", "./~/x"),
+        ("$(touch canary) $ {x}", "$(touch canary) $ {x}"),
+    ],
+)
+def test_paths_are_read_as_a_shell_reads_them(
+    monkeypatch: pytest.MonkeyPatch, written: str, read: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SCRATCH", "/scratch/a b")
+    assert read_study({**DEFAULT, "dataset": {"root": written}}).dataset.root == read
 
 
 def test_canonical_form_ignores_the_order_of_keys() -> None:
