@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from matplotlib.image import imsave
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from flowdepth.data.prepare import prepare
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.settings.sections import Dataset, PackSettings, TrainSettings
 from flowdepth.settings.study import Study, read_study
+from flowdepth.settings.written import read
 from flowdepth.stages.command import guarded
 from flowdepth.stages.describe import describe_images
 from flowdepth.stages.pack import PackCommand
@@ -125,10 +125,7 @@ def _set(settings: dict[str, Any], text: str) -> None:
     for section in sections:
         inner = settings.get(section)
         settings[section] = settings = inner if isinstance(inner, dict) else {}
-    try:
-        settings[key] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set: found {text}, expected a value in YAML ({error})") from None
+    settings[key] = read(value, f"--set {path}")
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -66,6 +66,18 @@ def refusal(**changes: object) -> str:
         ({"dataset": {"root": "x" * 5000}}, "dataset.root: found 'xxx"),
         ({"dataset": {"name": "npz; touch canary"}}, "dataset.name: found 'npz; touch canary'"),
         ({"report": {"title": "two\nlines"}}, "report.title: found 'two\\nlines'"),
+        (
+            {"report": {"title": "\u202egnp.exe"}},
+            "whose character '\\u202e' breaks the line, moves",
+        ),
+        ({"report": {"title": "a\x9b2J"}}, "report.title: found 'a\\x9b2J', whose character"),
+        ({"report": {"deviations": ["a\u2028b"]}}, "report.deviations.0: found 'a\\u2028b', whose"),
+        (
+            {"report": {"published": [{**MARK, "label": "\u2067x"}]}},
+            "published.0.label: found '\\u20",
+        ),
+        ({"training": {"epochs": "010"}}, "training.epochs: found '010', expected a valid integer"),
+        ({"depths": ["08"]}, "depths.0: found '08', expected a valid integer"),
         ({"report": {"title": "x" * 201}}, "expected have at most 200 characters"),
         (
             {"report": {"published": [MARK, {**MARK, "nl": 1}]}},

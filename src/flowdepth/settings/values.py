@@ -10,14 +10,29 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from flowdepth.base.words import plain
 
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _WORDS = {"null": None, "true": True, "false": False}
 
 
 def from_command_line(value: object) -> object:
-    """Read numbers, truth and null, which reach us as text where ``--config`` nests them."""
+    """Read numbers, truth and null, which reach us as text where ``--config`` nests them.
+
+    Not 010, which is 8 where YAML reads it.
+    """
     if not isinstance(value, str):
         return value
-    return int(value) if re.fullmatch(r"[+-]?\d+", value) else _WORDS.get(value, value)
+    return int(value) if re.fullmatch(r"[+-]?(0|[1-9][0-9]*)", value) else _WORDS.get(value, value)
+
+
+def _on_a_line(text: str) -> str:
+    """Refuse what breaks a line, moves a cursor or turns the direction of reading."""
+    unseen = _UNSEEN.search(text)
+    if unseen:
+        raise ValueError(
+            f"found {plain(text)}, whose character {unseen[0]!a} breaks the line, moves the cursor "
+            "or turns the direction of reading; take it out"
+        )
+    return text
 
 
 def _expanded(path: str) -> str:
@@ -46,5 +61,5 @@ Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Location = Annotated[
     str, Field(min_length=1, max_length=4095, pattern=r"^[^\x00]*$"), AfterValidator(_expanded)
 ]
-Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Sentence = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_on_a_line)]
+Sentence = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_on_a_line)]
