@@ -4,6 +4,10 @@
 # `snakemake K8` one depth of it, and each stage below is a target by its name.
 
 
+# Refuses texts that YAML would read otherwise than they were meant.
+include: "workflow/rules/configuration.smk"
+
+
 configfile: "config.yaml"
 
 

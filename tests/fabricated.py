@@ -154,7 +154,7 @@ def _write_dataset(folder: Path, shape: tuple[int, int]) -> None:
         **{"name": "digits", "height": shape[0], "width": shape[1], "levels": 17},
         **{"binarisation": "static", "sizes": sizes, "sources": {}},
         "peculiarities": {
-            **{"constant_pixels": 3, "distinct_train": 1258},
+            **{"brightest": 16, "white": 16, "constant_pixels": 3, "distinct_train": 1258},
             **{"validation_in_train": 0, "test_in_train": 2},
         },
         "sha256": {split: f"{i}a" * 32 for i, split in enumerate(sizes)},

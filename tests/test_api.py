@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,32 @@ def test_weights_that_are_not_finite_are_refused(model: Path, value: float) -> N
     with pytest.raises(UserError, match="seed 9 has weights that are not finite"):
         flowdepth.load(model)
     assert flowdepth.load(model, 6).seed == 6
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], object]] = {
+    "another order of bytes": lambda x: x.astype(">f8"),
+    "big integers": lambda x: x.astype(">i2"),
+    "columns first": np.asfortranarray,
+    "back to front": lambda x: x[::-1].copy()[::-1],
+    "every second": lambda x: np.repeat(x, 2, axis=0)[::2],
+    "read only": lambda x: np.broadcast_to(x, x.shape),
+    "lists": np.ndarray.tolist,
+    "tensor": torch.from_numpy,
+    "tensor on its side": lambda x: torch.from_numpy(x.T.copy()).T,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_how_images_lie_in_memory_changes_no_number(
+    model: Path, layout: Callable[[np.ndarray], object]
+) -> None:
+    images = np.random.default_rng(0).integers(0, 2, (7, 6)).astype(np.float64)
+    trained = flowdepth.load(model)
+    found, expected = (trained.log_likelihood(x, 9, 0) for x in (layout(images), images))
+    assert torch.equal(found.log_p, expected.log_p)
+
+
+@pytest.mark.parametrize("images", ["text", [[1, 2], [3]], [object()], None])
+def test_what_is_no_array_of_numbers_is_refused(model: Path, images: object) -> None:
+    with pytest.raises(UserError, match="images: found "):
+        flowdepth.load(model).reconstruct(images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -93,6 +94,17 @@ def test_the_test_images_are_those_of_the_models_own_split(
     assert "some of them may be among these" in capsys.readouterr().out
 
 
+def test_names_of_images_are_taken_as_the_shell_gives_them(
+    images: Path, fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unlike those in a configuration, which no shell has read."""
+    monkeypatch.chdir(tmp_path)
+    Path("~").mkdir()
+    literal = shutil.copy(images, Path("~", "$NO_SUCH.npz"))
+    cli.main(["fit", str(literal), "--depth", "0", "--output", "new", *SMALL])
+    cli.main(["evaluate", str(fitted), str(literal), "--samples", "2"])
+
+
 @pytest.mark.parametrize("given", ["npz", "safetensors"])
 def test_evaluation_agrees_with_the_interface(
     fitted: Path, images: Path, given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -140,7 +152,7 @@ def test_mistakes_are_explained_and_leave_no_files(
     assert "no file none.npz" in refusal("fit", "none.npz", "--depth", 2, "--output", new)
     assert not new.exists()
     other = tmp_path / "other.npz"
-    np.savez(other, images=np.ones((20, 5, 5), dtype=np.uint8))
+    np.savez(other, images=np.indices((20, 5, 5))[1].astype(np.uint8) % 2)
     assert "expected [N, 12]" in refusal("evaluate", fitted, other)
     assert "not a readable model" in refusal("evaluate", images, images)
     assert "exists already" in refusal("evaluate", fitted, images, "--output", other)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from flowdepth.base.errors import UserError
+from flowdepth.base.words import reason
 from flowdepth.compute.streams import normals
 from flowdepth.estimation.importance import estimate
 from flowdepth.model import checkpoint
@@ -95,7 +97,7 @@ class TrainedModel:
         return LogLikelihood(*(getattr(found, name)[row] for name in LogLikelihood._fields))
 
     def _observed(self, images: ArrayLike) -> Tensor:
-        x = torch.as_tensor(images, dtype=torch.float32)
+        x = _floats(images)
         pixels = self.header.pixels
         if x.dim() not in (2, 3) or not len(x) or x[0].numel() != pixels:
             raise UserError(
@@ -108,7 +110,17 @@ class TrainedModel:
                 f"images: found values from {x.min():g} to {x.max():g}, expected "
                 + ("0 and 1 alone; binarise them" if binary else "0 to 1; dequantise them")
             )
-        return x.flatten(1)
+        return x.flatten(1).contiguous()
+
+
+def _floats(images: ArrayLike | Tensor) -> Tensor:
+    if isinstance(images, Tensor):
+        return images.detach().to("cpu", torch.float32)
+    try:
+        # torch takes neither another machine's order of bytes nor rows from back to front.
+        return torch.from_numpy(np.array(images, dtype=np.float32, order="C"))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"images: found no array of numbers ({reason(error)})") from error
 
 
 def load(path: str | Path, seed: int | None = None) -> TrainedModel:

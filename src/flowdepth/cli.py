@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from matplotlib.image import imsave
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from flowdepth.data.prepare import prepare
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.settings.sections import Dataset, PackSettings, TrainSettings
 from flowdepth.settings.study import Study, read_study
+from flowdepth.settings.written import read
 from flowdepth.stages.command import guarded
 from flowdepth.stages.describe import describe_images
 from flowdepth.stages.pack import PackCommand
@@ -110,8 +110,8 @@ def _study(args: argparse.Namespace) -> Study:
     settings: dict[str, Any] = {"name": "fit", "depths": [args.depth], "seeds": [args.seed]}
     for text in ("dataset.name=npz", *args.set):
         _set(settings, text)
-    settings["dataset"]["root"] = str(args.images)
-    return read_study(settings)
+    study = read_study(settings)
+    return study.model_copy(update={"dataset": _images_at(args.images, study.dataset)})
 
 
 def _set(settings: dict[str, Any], text: str) -> None:
@@ -125,10 +125,7 @@ def _set(settings: dict[str, Any], text: str) -> None:
     for section in sections:
         inner = settings.get(section)
         settings[section] = settings = inner if isinstance(inner, dict) else {}
-    try:
-        settings[key] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set: found {text}, expected a value in YAML ({error})") from None
+    settings[key] = read(value, f"--set {path}")
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -159,14 +156,19 @@ def _dataset(path: Path, model: TrainedModel, trained: Path) -> Dataset:
         if record.exists():
             dataset = Dataset(**provenance.read(record)["settings"])
             if dataset.name == "npz":
-                return dataset.model_copy(update={"root": str(path)})
+                return _images_at(path, dataset)
     grey = model.header.settings.model.likelihood == "normal"
-    dataset = Dataset(name="npz", root=str(path), binarisation="none" if grey else "static")
+    dataset = Dataset(name="npz", binarisation="none" if grey else "static")
     print(
         f"no provenance of own images beside {trained}: test images are those of dataset.seed "
         f"{dataset.seed}; if it was trained on images of {path}, some of them may be among these"
     )
-    return dataset
+    return _images_at(path, dataset)
+
+
+def _images_at(path: Path, dataset: Dataset) -> Dataset:
+    """Return the settings for the file ``path``, whose name a shell has read already."""
+    return dataset.model_copy(update={"root": str(path)})
 
 
 def _print(found: LogLikelihood) -> None:

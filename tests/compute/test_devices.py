@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from flowdepth.base.errors import UserError
-from flowdepth.compute import devices
+from flowdepth.compute import devices, locks
 from flowdepth.compute.devices import claim, select, used, visible
 
 HOLDER = """
@@ -25,12 +25,12 @@ time.sleep(60)
 
 @pytest.fixture(autouse=True)
 def _released(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    held: list = []
-    monkeypatch.setattr(devices, "_held", held)
+    held: list[int] = []
+    monkeypatch.setattr(locks, "_held", held)
     monkeypatch.setattr(devices, "_SECONDS_BETWEEN_TRIES", 0.01)
     yield
     for file in held:
-        file.close()
+        os.close(file)
 
 
 def holder(folder: Path, *names: str) -> tuple[subprocess.Popen, int]:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from flowdepth.base.errors import UserError
-from flowdepth.data.archives import check_md5, unpacked
+from flowdepth.data.archives import check_sum, unpacked
+
+SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of nothing
 
 
 @pytest.mark.parametrize("name", ["zeros.gz", "zeros"])
@@ -26,7 +28,12 @@ def test_a_torn_archive_is_refused(tmp_path: Path, cut: slice) -> None:
         unpacked(path, most=10_000)
 
 
-def test_another_md5_sum_is_refused() -> None:
-    check_md5(Path("x"), io.BytesIO(b""), "d41d8cd98f00b204e9800998ecf8427e")
-    with pytest.raises(UserError, match=r"x: found MD5 sum d41d8cd9.*, expected 0; .*: fetch it"):
-        check_md5(Path("x"), io.BytesIO(b""), "0")
+@pytest.mark.parametrize(
+    ("algorithm", "of_nothing", "name"),
+    [("md5", "d41d8cd98f00b204e9800998ecf8427e", "MD5"), ("sha256", SHA256, "SHA-256")],
+)
+def test_another_sum_is_refused(algorithm: str, of_nothing: str, name: str) -> None:
+    check_sum(Path("x"), io.BytesIO(b""), algorithm, of_nothing)
+    refused = rf"x: found {name} sum [0-9a-f]+, expected {of_nothing}; .*: fetch it"
+    with pytest.raises(UserError, match=refused):
+        check_sum(Path("x"), io.BytesIO(b"0"), algorithm, of_nothing)

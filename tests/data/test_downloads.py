@@ -1,83 +1,88 @@
 from __future__ import annotations
 
-import builtins
 import io
-import types
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Self
 
 import pytest
 
-from flowdepth.data import downloads
-from flowdepth.settings.datasets import KNOWN
-from helpers import refusal, write_idx
+from flowdepth.data.readers import amat, idx
+from helpers import refusal
 
-ARCHIVES = {Path(packed).name for packed, _ in KNOWN["fashion_mnist"].files}
-
-
-def offline(*_: object, **__: object) -> None:
-    raise urllib.error.URLError("no network")
+PUBLISHED = ["mnist", "fashion_mnist", "binarized_mnist"]
 
 
-def test_a_download_reads_nothing_that_lies_in_the_users_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Answer(io.BytesIO):
+    """What a server says to every request, from the last address that it sends one to."""
+
+    def __init__(self, content: bytes, url: str) -> None:
+        super().__init__(content)
+        self.url = url
+
+    def __enter__(self) -> Self:
+        return self
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, scheme: str = "https") -> list[str]:
+    """Have every download answered by a page; return the addresses asked for."""
+    asked: list[str] = []
+
+    def urlopen(address: str, **_: object) -> Answer:
+        asked.append(address)
+        return Answer(b"<html>moved", f"{scheme}://elsewhere")
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    return asked
+
+
+def test_published_files_are_asked_for_by_https_alone() -> None:
+    addresses = [*idx.ADDRESSES.values(), amat.ADDRESS]
+    assert len(addresses) == len(PUBLISHED)
+    assert all(a.startswith("https://") and a.endswith("/") for a in addresses)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_failed_download_names_the_files_and_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """torchvision would unpickle the files of its former format there."""
-    processed = tmp_path / "FashionMNIST" / "processed"
-    processed.mkdir(parents=True)
-    for name in ("training.pt", "test.pt"):
-        (processed / name).write_bytes(b"never to be read")
+    def offline(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("no network")
 
-    def fetch(self: object) -> None:
-        write_idx(Path(self.raw_folder))
-        for name in ARCHIVES:
-            Path(self.raw_folder, name).write_bytes(b"a download")
-
-    monkeypatch.setattr(downloads.torchvision_datasets().FashionMNIST, "download", fetch)
-    message = refusal(name="fashion_mnist", root=str(tmp_path))
-    assert "train-images-idx3-ubyte.gz: found MD5 sum" in message
-    kept = {path.name for path in (tmp_path / "FashionMNIST" / "raw").iterdir()}
-    assert kept == ARCHIVES
-
-
-def test_a_failed_download_of_mnist_names_the_files_and_their_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake = types.SimpleNamespace(MNIST=offline)
-    monkeypatch.setattr(downloads, "torchvision_datasets", lambda: fake)
-    message = refusal(name="mnist", root=str(tmp_path))
-    assert "found no train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, " in message
-    assert "no network" in message
-    assert f"put them into {tmp_path}/MNIST/raw" in message
-
-
-def test_a_failed_download_of_binarized_mnist_names_the_files_and_their_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr(urllib.request, "urlopen", offline)
-    message = refusal(name="binarized_mnist", root=str(tmp_path))
-    assert "found no binarized_mnist_train.amat, binarized_mnist_valid.amat, " in message
+    message = refusal(name=name, root=str(tmp_path))
+    files, folder = {
+        "mnist": ("train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz", "MNIST/raw"),
+        "fashion_mnist": ("train-images-idx3-ubyte.gz, train-l", "FashionMNIST/raw"),
+        "binarized_mnist": ("binarized_mnist_train.amat, binarized_mnist_valid.amat", ""),
+    }[name]
+    assert f"found no {files}" in message
     assert "no network" in message
-    assert f"put them into {tmp_path}" in message
+    assert f"put them into {tmp_path / folder}" in message
 
 
-def test_a_wrong_download_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(b"<html>moved"))
-    message = refusal(name="binarized_mnist", root=str(tmp_path))
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_wrong_download_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asked = answer(monkeypatch)
+    message = refusal(name=name, root=str(tmp_path))
     assert "found MD5 sum" in message
-    assert "expected db28b1a6ae0fe70cbd3da91acf46e477" in message
+    expected = {
+        "mnist": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "fashion_mnist": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "binarized_mnist": "db28b1a6ae0fe70cbd3da91acf46e477",
+    }
+    assert f"expected {expected[name]}" in message
+    assert len(asked) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_failure_of_torchvision_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def broken(name: str, *args: object, **kwargs: object) -> object:
-        if name.startswith("torchvision"):
-            raise RuntimeError("something else")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", broken)
-    with pytest.raises(RuntimeError, match="something else"):
-        downloads.torchvision_datasets.__wrapped__()
+def test_a_download_that_is_led_away_from_https_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, "http")
+    message = refusal(name="mnist", root=str(tmp_path))
+    assert "the download failed (http://elsewhere is not https)" in message
+    assert list(tmp_path.iterdir()) == []

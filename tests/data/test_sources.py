@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flowdepth.data import downloads
 from flowdepth.data.prepare import prepare, source_sums
+from flowdepth.data.readers import idx
 from flowdepth.settings.sections import Dataset
 from helpers import SHARED, listing, needs_files, refusal, write_idx
 
@@ -19,17 +20,8 @@ def untouched() -> Iterator[str]:
     assert listing(SHARED) == before
 
 
-@pytest.fixture
-def no_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
-        raise AssertionError("torchvision is imported")
-
-    monkeypatch.setattr(downloads, "torchvision_datasets", refuse)
-
-
 @needs_files
-@pytest.mark.usefixtures("no_torchvision")
-def test_mnist_is_read_without_torchvision_and_its_folder_stays(untouched: str) -> None:
+def test_mnist_is_read_and_its_folder_stays(untouched: str) -> None:
     images = prepare(Dataset(name="mnist", root=untouched, binarisation="none"))
     assert images.train.shape == (50_000, 784)
     assert images.validation.shape == images.test.shape == (10_000, 784)
@@ -63,25 +55,34 @@ def test_a_damaged_archive_of_mnist_is_refused(tmp_path: Path) -> None:
     assert "expected ec29112dd5afa0611ce80d1b7f02629c" in message
 
 
-@pytest.mark.usefixtures("no_torchvision")
+@needs_files
 def test_unpacked_files_are_used_and_nothing_beside_them(tmp_path: Path) -> None:
-    write_idx(tmp_path / "FashionMNIST" / "raw")
-    pickled = tmp_path / "FashionMNIST" / "processed"  # torchvision's former format
-    pickled.mkdir()
-    for name in ("training.pt", "test.pt"):
-        (pickled / name).write_bytes(b"never to be read")
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for source in (SHARED / "MNIST" / "raw").glob("*.gz"):
+        (raw / source.stem).write_bytes(gzip.decompress(source.read_bytes()))
     before = listing(tmp_path)
-    images = prepare(Dataset(name="fashion_mnist", root=str(tmp_path), binarisation="threshold"))
-    assert images.train.shape == (50_000, 784)
+    images = prepare(Dataset(name="mnist", root=str(tmp_path), binarisation="none"))
+    assert images.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
     assert listing(tmp_path) == before
 
 
+def test_black_images_in_the_form_of_mnist_are_refused(tmp_path: Path) -> None:
+    write_idx(tmp_path / "MNIST" / "raw")
+    message = refusal(name="mnist", root=str(tmp_path))
+    assert f"{tmp_path}/MNIST/raw/train-images-idx3-ubyte: found SHA-256 sum " in message
+
+
 @pytest.mark.parametrize("name", ["train-labels-idx1-ubyte", "t10k-images-idx3-ubyte"])
-def test_a_torn_unpacked_file_is_refused(tmp_path: Path, name: str) -> None:
-    raw = tmp_path / "FashionMNIST" / "raw"
+def test_a_torn_unpacked_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    raw = tmp_path / "MNIST" / "raw"
     write_idx(raw)
+    unknown = [sums._replace(content="") for sums in idx.SUMS["mnist"]]
+    monkeypatch.setitem(idx.SUMS, "mnist", unknown)
     with (raw / name).open("r+b") as handle:
         handle.truncate(1000)
-    message = refusal(name="fashion_mnist", root=str(tmp_path))
+    message = refusal(name="mnist", root=str(tmp_path))
     expected = 60_008 if "labels" in name else 7_840_016
     assert f"{raw / name}: found 1000 bytes, expected {expected}; delete it and put " in message

@@ -59,10 +59,25 @@ def refusal(**changes: object) -> str:
         ({"name": "../evil"}, "name: found '../evil', expected match pattern"),
         *[({"name": name}, "name: found ") for name in HOSTILE_NAMES],
         ({"dataset": {"root": "a\0b"}}, "dataset.root: found 'a\\x00b', expected match pattern"),
+        ({"dataset": {"root": "$NO_SUCH/x"}}, "dataset.root: names NO_SUCH, which is not in the"),
+        ({"dataset": {"root": "/a/${NO SUCH}"}}, "dataset.root: names NO SUCH, which is not in"),
+        ({"dataset": {"root": "~no-such/x"}}, "dataset.root: ~no-such is nobody's home folder"),
         ({"dataset": {"root": ""}}, "dataset.root: found '', expected have at least 1 character"),
         ({"dataset": {"root": "x" * 5000}}, "dataset.root: found 'xxx"),
         ({"dataset": {"name": "npz; touch canary"}}, "dataset.name: found 'npz; touch canary'"),
         ({"report": {"title": "two\nlines"}}, "report.title: found 'two\\nlines'"),
+        (
+            {"report": {"title": "\u202egnp.exe"}},
+            "whose character '\\u202e' breaks the line, moves",
+        ),
+        ({"report": {"title": "a\x9b2J"}}, "report.title: found 'a\\x9b2J', whose character"),
+        ({"report": {"deviations": ["a\u2028b"]}}, "report.deviations.0: found 'a\\u2028b', whose"),
+        (
+            {"report": {"published": [{**MARK, "label": "\u2067x"}]}},
+            "published.0.label: found '\\u20",
+        ),
+        ({"training": {"epochs": "010"}}, "training.epochs: found '010', expected a valid integer"),
+        ({"depths": ["08"]}, "depths.0: found '08', expected a valid integer"),
         ({"report": {"title": "x" * 201}}, "expected have at most 200 characters"),
         (
             {"report": {"published": [MARK, {**MARK, "nl": 1}]}},
@@ -115,6 +130,25 @@ def test_nested_values_of_the_command_line_are_read_from_text() -> None:
     changes["evaluate"] = {"exact": "false"}
     study = read_study({**DEFAULT, **changes})
     assert (study.depths, study.training.epochs, study.training.updates) == ((0, 8), None, 70)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("~/images.npz", "/home/me/images.npz"),
+        ("~", "/home/me"),
+        ("$SCRATCH/x", "/scratch/a b/x"),
+        ("x/${SCRATCH}", "x//scratch/a b"),
+        ("./~/x", "./~/x"),
+        ("$(touch canary) $ {x}", "$(touch canary) $ {x}"),
+    ],
+)
+def test_paths_are_read_as_a_shell_reads_them(
+    monkeypatch: pytest.MonkeyPatch, written: str, read: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SCRATCH", "/scratch/a b")
+    assert read_study({**DEFAULT, "dataset": {"root": written}}).dataset.root == read
 
 
 def test_canonical_form_ignores_the_order_of_keys() -> None:

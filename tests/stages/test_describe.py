@@ -59,7 +59,7 @@ def test_peculiar_images_raise_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "own.npz"
-    np.savez(path, images=np.zeros((20, 2, 3), dtype=np.uint8))
+    np.savez(path, images=np.tile(np.uint8([[0, 1, 1], [0, 0, 1]]), (20, 1, 1)))
     facts = facts_of(Dataset(name="npz", root=str(path)), tmp_path)
     assert facts["peculiarities"]["constant_pixels"] == 6
     assert "warning: All training images are the same" in capsys.readouterr().out

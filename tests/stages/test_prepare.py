@@ -22,6 +22,7 @@ def test_preparing_says_and_writes_what_it_read(tmp_path: Path) -> None:
     assert "reading digits from scikit-learn" in done.stdout
     assert "1258 train, 180 validation, 359 test images of 8 x 8 pixels" in done.stdout
     path = tmp_path / "new" / "data" / "images.safetensors"
+    assert "values up to 16, taken as levels from 0 to 16" in done.stdout
     assert prepared.load(path).train_levels == 17
     provenance.verify_outputs(path.with_name("prepare.provenance.json"))
 

@@ -41,3 +41,13 @@ def test_studies_that_are_no_list_of_names_are_refused(tmp_path: Path, names: ob
     finish(tmp_path / "a")
     with pytest.raises(UserError, match=r"studies: found .*, expected the names"):
         finished(names, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "a/../a", "a/", ".", "", "a\n", "a b", "ä"])
+def test_studies_are_named_and_not_found_by_a_path(tmp_path: Path, name: str) -> None:
+    for folder in (tmp_path / "results" / "a", tmp_path / "evil"):
+        finish(folder)
+    with pytest.raises(
+        UserError, match=r"studies: found .*, expected the name of a study, not a p"
+    ):
+        finished(["a", name], tmp_path / "results")

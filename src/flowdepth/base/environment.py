@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import subprocess
@@ -15,11 +16,14 @@ SOURCE = Path(__file__).parents[1]
 def git(folder: Path = SOURCE) -> dict[str, Any] | None:
     """Return commit, its date, and whether tracked files outside results/ differ from it.
 
-    None where ``folder``, by default that of this code, is in no repository or git is not there.
+    None where ``folder``, by default that of this code, has no file in a repository or git is not
+    there.
     """
     outside_results = ("--untracked-files=no", "--", ":(top)", ":(top,exclude)results")
     try:
-        commit, date = _git(folder, "log", "-1", "--format=%H %cI").split()
+        if not _git(folder, "ls-files"):  # installed into a folder of somebody's repository
+            return None
+        commit, date = _git(folder, "log", "-1", "--no-show-signature", "--format=%H %cI").split()
         changes = _git(folder, "status", "--porcelain", *outside_results)
     except (OSError, subprocess.CalledProcessError):
         return None
@@ -28,7 +32,10 @@ def git(folder: Path = SOURCE) -> dict[str, Any] | None:
 
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    # Variables such as GIT_DIR name another repository than the folder's.
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.strip()
 
 
 def versions(*packages: str) -> dict[str, str | None]:

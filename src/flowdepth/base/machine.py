@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
+
 
 def gpus() -> int:
     """Return how many NVIDIA GPUs the driver shows here."""
     return len([*Path("/dev").glob("nvidia[0-9]*")])
+
+
+def free_memory() -> int:
+    """Return how many bytes of memory can be had here without swapping."""
+    available: int = psutil.virtual_memory().available
+    return available
 
 
 def lives(pid: int) -> bool:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 import torch
 
 from flowdepth.base.errors import UserError
+from flowdepth.compute.locks import locked, runtime_folder
 
 # glibc's mallopt parameters with the values asked for; 32 MiB is the most it takes for the second.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = (-1, 2**30), (-3, 2**25)
-_FOLDER = Path(tempfile.gettempdir())
 _SECONDS_BETWEEN_TRIES = 1.0
-# Open for as long as this process lives: the system lets go of the locks of a process that dies.
-_held: list[IO[str]] = []
 
 
 def select(name: str, threads: int, precision: str = "float32") -> torch.device:
@@ -69,35 +64,32 @@ def visible(count: int) -> list[str]:
     return [name.strip() for name in names.split(",")][:count]
 
 
-def claim(names: Sequence[str], folder: Path = _FOLDER, log: Callable[[str], None] = print) -> int:
+def claim(
+    names: Sequence[str], folder: Path | None = None, log: Callable[[str], None] = print
+) -> int:
     """Return the place in ``names`` of a GPU that no other job of this user's has, now locked.
 
     Waits until there is one. Snakemake counts GPUs but hands none out, also where it runs within an
     allocation of SLURM. There the names are the allocation's own: several on one node may each call
     a GPU of theirs 0.
+
+    Raises
+    ------
+    UserError
+        If the locks, by default in the user's `runtime_folder`, cannot be kept.
     """
-    owner = f"{os.getuid()}-{os.environ.get('SLURM_JOB_ID', 'local')}"
+    folder = folder or runtime_folder()
+    allocation = quote(os.environ.get("SLURM_JOB_ID", "local"), safe="")
     waiting = False
     while True:
         for index, name in enumerate(names):
             # The names of MIG instances hold slashes.
-            if _lock(folder / f"flowdepth-{owner}-gpu{quote(name, safe='')}.lock"):
+            if locked(folder / f"flowdepth-{allocation}-gpu{quote(name, safe='')}.lock"):
                 return index
         if not waiting:
             log(f"waiting for one of {len(names)} GPUs: other jobs have them all")
             waiting = True
         time.sleep(_SECONDS_BETWEEN_TRIES)
-
-
-def _lock(path: Path) -> bool:
-    file = path.open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return False
-    _held.append(file)
-    return True
 
 
 def _keep_freed_memory() -> None:

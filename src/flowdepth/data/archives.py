@@ -1,4 +1,4 @@
-"""Files as published: their MD5 sums, and what is in them, up to the size it should have."""
+"""Files as published: their sums, and what is in them, up to the size it should have."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import zlib
 from pathlib import Path
 
 from flowdepth.base.errors import UserError
+
+_NAMES = {"md5": "MD5", "sha256": "SHA-256"}
 
 
 def unpacked(path: Path, most: int) -> bytes:
@@ -29,17 +31,21 @@ def unpacked(path: Path, most: int) -> bytes:
         raise UserError(f"{path}: damaged ({error}); delete it and fetch it again") from error
 
 
-def check_md5(path: Path, file: io.BytesIO | io.BufferedReader, expected: str) -> None:
-    """Compare the content of ``file``, which is from ``path``, with its published MD5 sum.
+def check_sum(
+    path: Path, file: io.BytesIO | io.BufferedReader, algorithm: str, expected: str
+) -> None:
+    """Compare the content of ``file``, which is from ``path``, with its sum.
+
+    ``algorithm`` is ``md5``, by which the files are published, or ``sha256``.
 
     Raises
     ------
     UserError
         If it has another sum.
     """
-    found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != expected:
+    found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    if found.hexdigest() != expected:
         raise UserError(
-            f"{path}: found MD5 sum {found}, expected {expected}; the file is damaged or another "
-            "one: fetch it again"
+            f"{path}: found {_NAMES[algorithm]} sum {found.hexdigest()}, expected {expected}; the "
+            "file is damaged or another one: fetch it again"
         )

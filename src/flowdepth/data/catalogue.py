@@ -1,9 +1,10 @@
 """What is known of a data set before it is loaded: its size, its splits and its files.
 
-The Snakefile asks here in every job, so nothing imports torch, torchvision or pandas, and the
-images of an ``.npz`` file stay unread: the headers of its arrays say enough.
+The Snakefile asks here in every job, so nothing imports torch or pandas, and the images of
+an ``.npz`` file stay unread: the headers of its arrays say enough.
 
-An ``.npz`` data set holds uint8 arrays in one of two layouts; arrays of other names are ignored.
+An ``.npz`` data set holds uint8 arrays in one of two layouts; what else the file holds is
+ignored.
 
 - ``images`` [N, H, W] and perhaps ``labels`` [N]: split by the shares ``dataset.validation`` and
   ``dataset.test``, at random with ``dataset.seed``.
@@ -19,25 +20,17 @@ levels.
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from flowdepth.base.errors import UserError
+from flowdepth.base.words import plain
+from flowdepth.data.npz import Header, NpzFile, opened
 from flowdepth.settings.datasets import KNOWN, SPLITS, Sizes
 from flowdepth.settings.sections import Dataset
 
 NPZ_EXPECTED = "the array images [N, H, W], or train and test [N, H, W]"
-
-
-class Header(NamedTuple):
-    """Shape, type and CRC-32 of an array in an ``.npz`` file."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    crc: int
+_NAMED = 10  # arrays of a file, at most
 
 
 def reader(dataset: Dataset) -> str:
@@ -135,33 +128,16 @@ def npz_headers(path: Path) -> dict[str, Header]:
     if not _is(Path.is_file, path):
         found = "the folder" if _is(Path.is_dir, path) else "no file"
         raise UserError(f"dataset.root: found {found} {path}, expected an .npz file; correct it")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
-            headers = {name.removesuffix(".npy"): _header(archive, name) for name in names}
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, RuntimeError) as error:
-        raise UserError(
-            f"{path}: found no readable .npz file ({error}); copy it again or "
-            "write it with numpy.savez"
-        ) from error
-    used = _used_arrays(path, headers)
-    _check_images(path, used)
-    _check_labels(path, used)
-    return used
+    with opened(path) as file:
+        return checked_headers(file)
 
 
-def _header(archive: zipfile.ZipFile, name: str) -> Header:
-    from numpy.lib import format as npy
-
-    facts = archive.getinfo(name)
-    with archive.open(facts) as handle:
-        version = npy.read_magic(handle)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(handle)
-        promised = handle.tell() + math.prod(shape) * dtype.itemsize
-    if not dtype.hasobject and facts.file_size != promised:
-        raise ValueError(f"{name} has {facts.file_size} bytes, its header promises {promised}")
-    return Header(shape, dtype.name, facts.CRC)
+def checked_headers(file: NpzFile) -> dict[str, Header]:
+    """Return what the arrays are that make up the data set, as `npz_headers` does."""
+    headers = {name: file.header(name) for name in _used_arrays(file)}
+    _check_images(file.path, headers)
+    _check_labels(file.path, headers)
+    return headers
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -183,22 +159,27 @@ def source(dataset: Dataset) -> dict[str, str]:
     return {"facts": str(KNOWN.get(dataset.name)), "own_images": fingerprint(dataset)}
 
 
-def _used_arrays(path: Path, headers: dict[str, Header]) -> dict[str, Header]:
-    pool, given = "images" in headers, {"train", "test"} <= headers.keys()
-    found = f"{path}: found the arrays {', '.join(sorted(headers)) or '(none)'}"
-    if pool and "train" in headers:
+def _used_arrays(file: NpzFile) -> list[str]:
+    pool, given = "images" in file.names, {"train", "test"} <= {*file.names}
+    found = f"{file.path}: found the arrays {_listed(file.names)}"
+    if pool and "train" in file.names:
         raise UserError(f"{found}; expected {NPZ_EXPECTED}, not both; leave one out")
     if not pool and not given:
         raise UserError(f"{found}; expected {NPZ_EXPECTED}; add what is missing")
     names = ("images", "labels") if pool else (*SPLITS, "test_labels")
-    return {name: headers[name] for name in names if name in headers}
+    return [name for name in names if name in file.names]
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return (", ".join(map(plain, sorted(names)[:_NAMED])) or "(none)") + more
 
 
 def _check_images(path: Path, headers: dict[str, Header]) -> None:
     first = next(iter(headers))
     for name in headers.keys() - {"labels", "test_labels"}:
         shape, dtype, _ = headers[name]
-        if dtype != "uint8" or len(shape) != 3 or 0 in shape:
+        if dtype != "uint8" or len(shape) != 3 or min(shape) < 1:
             raise UserError(
                 f"{path}: array {name} is {dtype} {list(shape)}, expected uint8 [N, H, W] with no "
                 "side of length 0; convert it (values from 0 to 255) and write the file again"

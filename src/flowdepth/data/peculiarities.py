@@ -1,4 +1,4 @@
-"""What of a data set's images a reader of results must know: repeated ones, pixels that never vary.
+"""What of a data set's images a reader of results must know: dark or repeated ones, still pixels.
 
 Counted before binarisation, which makes two images of one and hides both.
 """
@@ -16,6 +16,8 @@ class Peculiarities(TypedDict):
 
     Attributes
     ----------
+    brightest, white
+        The largest value of a pixel, and the largest that there may be.
     constant_pixels
         Pixels with one value in all training images.
     distinct_train
@@ -24,6 +26,8 @@ class Peculiarities(TypedDict):
         Images of that split which are, pixel for pixel, a training image.
     """
 
+    brightest: int
+    white: int
     constant_pixels: int
     distinct_train: int
     validation_in_train: int
@@ -36,6 +40,8 @@ def peculiarities(source: Source) -> Peculiarities:
     train = source.pools[pool][rows]
     known = set(_images(source, "train"))
     return Peculiarities(
+        brightest=source.brightest,
+        white=source.levels - 1,
         constant_pixels=int((train.amin(0) == train.amax(0)).sum()),
         distinct_train=len(known),
         validation_in_train=sum(image in known for image in _images(source, "validation")),

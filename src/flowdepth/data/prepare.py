@@ -41,10 +41,18 @@ def prepare(dataset: Dataset) -> Images:
 
 
 def split(source: Source, dataset: Dataset) -> Images:
-    """Return the splits of ``source``, binarised as ``dataset`` says."""
+    """Return the splits of ``source``, binarised as ``dataset`` says.
+
+    Raises
+    ------
+    UserError
+        If binarisation leaves a split with one value alone.
+    """
     pixels = {split: _pixels(split, source, dataset) for split in SPLITS}
     height, width = next(iter(source.pools.values())).shape[1:]
     grey = dataset.binarisation == "none"
+    if not grey:
+        _check_both_values(pixels, source, dataset)
     return Images(
         **pixels,
         height=height,
@@ -65,6 +73,17 @@ def _check_grey(dataset: Dataset, levels: int) -> None:
             "values up to 255 because dataset.binarisation is none; set it to static and "
             "model.likelihood to bernoulli, or write grey images"
         )
+
+
+def _check_both_values(pixels: dict[str, Tensor], source: Source, dataset: Dataset) -> None:
+    for split, binary in pixels.items():
+        if binary.min() == binary.max():
+            raise UserError(
+                f"dataset.binarisation: {dataset.binarisation} leaves the one value "
+                f"{int(binary.min())} in the {split} split of {dataset.name}, expected 0 and 1; "
+                f"its values, up to {source.brightest}, were taken as levels from 0 to "
+                f"{source.levels - 1}: multiply them to fill that range, or take other images"
+            )
 
 
 def _pixels(split: str, source: Source, dataset: Dataset) -> Tensor:

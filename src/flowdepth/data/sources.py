@@ -22,6 +22,11 @@ class Source:
     levels: int
     labels: Tensor | None = None  # of the pool that holds the test images
 
+    @property
+    def brightest(self) -> int:
+        """The largest value of a pixel, at most ``levels - 1``."""
+        return max(int(pool.max()) for pool in self.pools.values())
+
 
 def read(dataset: Dataset) -> Source:
     """Return the images of the data set and the plan of their splits.

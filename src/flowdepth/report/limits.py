@@ -20,6 +20,11 @@ def _sentences(sizes: dict[str, int], found: dict[str, int], pixels: int) -> Ite
     if found["distinct_train"] == 1:
         yield "All training images are the same: there is nothing to learn, and no number counts."
         return
+    if 2 * found["brightest"] < found["white"]:
+        yield (
+            f"No pixel is brighter than {found['brightest']} of {found['white']}: were the values "
+            "meant to fill the range, everything here is of images far too dark."
+        )
     if found["test_in_train"]:
         yield (
             f"{_of(found['test_in_train'], sizes['test'])} test images are, pixel for pixel, "

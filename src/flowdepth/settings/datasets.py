@@ -35,7 +35,7 @@ class Facts:
         Module of `flowdepth.data.readers`; the data set's own name where it is empty.
     files
         For each file it needs, the places below ``dataset.root`` where it may lie, the best first:
-        archives before unpacked files, because their published checksums are known.
+        archives before unpacked files, and those only where their sums are known.
     """
 
     height: int
@@ -47,14 +47,14 @@ class Facts:
     files: tuple[tuple[str, ...], ...] = ()
 
 
-def _idx(folder: str) -> Facts:
+def _idx(folder: str, *ends: str) -> Facts:
     names = (
         "train-images-idx3-ubyte",
         "train-labels-idx1-ubyte",
         "t10k-images-idx3-ubyte",
         "t10k-labels-idx1-ubyte",
     )
-    files = tuple((f"{folder}/raw/{name}.gz", f"{folder}/raw/{name}") for name in names)
+    files = tuple(tuple(f"{folder}/raw/{name}{end}" for end in ends) for name in names)
     return Facts(28, 28, 256, 70_000, _MNIST_SPLIT, "idx", files)
 
 
@@ -67,7 +67,7 @@ def _amat(folder: str) -> Facts:
 _MNIST_SPLIT = Sizes(50_000, 10_000, 10_000)
 KNOWN = {
     "digits": Facts(8, 8, 17, 1_797),
-    "mnist": _idx("MNIST"),
-    "fashion_mnist": _idx("FashionMNIST"),
+    "mnist": _idx("MNIST", ".gz", ""),
+    "fashion_mnist": _idx("FashionMNIST", ".gz"),
     "binarized_mnist": _amat("binarized_mnist"),
 }

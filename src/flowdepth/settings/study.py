@@ -31,6 +31,7 @@ from flowdepth.settings.values import Count, Depth, Index
 
 # File systems take names of 255 bytes; logs write more than the pack into one.
 LONGEST_PACK_NAME = 200
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 # By stage on a pack, what it depends on beside the training's sections.
 _OWN_SECTIONS = {"train": (), "evaluate": ("evaluate",), "exact": (), "gaps": ("gaps",)}
 
@@ -38,7 +39,7 @@ _OWN_SECTIONS = {"train": (), "evaluate": ("evaluate",), "exact": (), "gaps": ("
 class Study(Section):
     """A whole study: the grid of depths and seeds, and what every cell of it shares."""
 
-    name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    name: Annotated[str, Field(max_length=100, pattern=NAME)]
     depths: tuple[Depth, ...]
     seeds: tuple[Index, ...]
     seeds_per_job: Count = 5

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import digest
+from flowdepth.base.words import plain
+from flowdepth.settings.study import NAME
 
 # What the page is made of.
 NEEDED = (
@@ -29,6 +32,11 @@ def finished(names: object, results: Path) -> dict[str, str]:
             f"studies: found {names!r}, expected the names of finished studies, each once: "
             f"{EXAMPLE}"
         )
+    for name in map(str, names):
+        if not re.fullmatch(NAME.strip("^$"), name):
+            raise UserError(
+                f"studies: found {plain(name)}, expected the name of a study, not a path: {EXAMPLE}"
+            )
     missing = {str(name): _missing(results / str(name)) for name in names}
     if any(missing.values()):
         listed = "; ".join(f"{name} ({file} missing)" for name, file in missing.items() if file)

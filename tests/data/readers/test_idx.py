@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from flowdepth.base.errors import UserError
-from flowdepth.data.downloads import torchvision_datasets
 from flowdepth.data.readers import idx
 from flowdepth.settings.datasets import KNOWN
 
@@ -26,36 +25,58 @@ def content(*header: int, values: int) -> bytes:
 IMAGES = content(0x803, *SHAPE, values=60)
 
 
-@pytest.mark.parametrize("name", idx.PUBLISHED)
-def test_the_md5_sums_are_those_that_torchvision_checks(name: str) -> None:
-    published = getattr(torchvision_datasets(), idx.PUBLISHED[name]).resources
-    files = [Path(packed).name for packed, _ in KNOWN[name].files]
-    assert list(zip(files, idx.MD5[name], strict=True)) == list(published)
+def sums(archive: bytes = b"", content: bytes = IMAGES) -> idx.Sums:
+    md5 = hashlib.md5(archive).hexdigest()  # noqa: S324
+    return idx.Sums(md5, hashlib.sha256(content).hexdigest())
 
 
-def test_images_and_labels_are_those_that_torchvision_reads(tmp_path: Path) -> None:
-    theirs = torchvision_datasets().mnist
-    path = tmp_path / "x"
-    path.write_bytes(content(0x803, 400, 3, 4, values=4800))
-    assert torch.equal(idx.read_file(path, (400, 3, 4), ""), theirs.read_image_file(path))
-    path.write_bytes(content(0x801, 300, values=300))
-    labels = idx.read_file(path, (300,), "")
-    assert labels.dtype == torch.uint8
-    assert torch.equal(labels.long(), theirs.read_label_file(path))
+@pytest.mark.parametrize(("name", "known"), [("mnist", True), ("fashion_mnist", False)])
+def test_unpacked_files_may_lie_where_the_sums_of_their_contents_are_known(
+    name: str, known: bool
+) -> None:
+    """Each a sum of its own, as long as its algorithm's are."""
+    files = list(zip(idx.SUMS[name], KNOWN[name].files, strict=True))
+    assert [len(found.content) for found, _ in files] == [64 * known] * 4
+    assert [len(places) for _, places in files] == [1 + known] * 4
+    archives = {found.archive for found, _ in files}
+    assert [len(archive) for archive in archives] == [32] * 4
+
+
+def test_values_of_an_unpacked_file_are_bytes_row_by_row(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(IMAGES)
+    found = idx.read_file(tmp_path / "x", SHAPE, sums())
+    assert (found.shape, found.dtype) == (SHAPE, torch.uint8)
+    assert found.flatten().tolist() == list(range(60))
+
+
+def test_an_unpacked_file_of_another_content_is_refused(tmp_path: Path) -> None:
+    """Of the right size and header, with one pixel changed."""
+    (tmp_path / "x").write_bytes(IMAGES[:-1] + b"\0")
+    with pytest.raises(UserError, match=r"x: found SHA-256 sum .*; the file is damaged or another"):
+        idx.read_file(tmp_path / "x", SHAPE, sums())
+
+
+def test_an_archive_of_another_content_is_refused_whatever_its_md5_sum(tmp_path: Path) -> None:
+    packed = gzip.compress(IMAGES[:-1] + b"\0")
+    (tmp_path / "x.gz").write_bytes(packed)
+    with pytest.raises(UserError, match=r"x\.gz: found SHA-256 sum"):
+        idx.read_file(tmp_path / "x.gz", SHAPE, sums(packed))
 
 
 def test_an_archive_holds_what_its_unpacked_file_does(tmp_path: Path) -> None:
     packed = gzip.compress(IMAGES)
     (tmp_path / "x.gz").write_bytes(packed)
-    found = idx.read_file(tmp_path / "x.gz", SHAPE, hashlib.md5(packed).hexdigest())  # noqa: S324
+    found = idx.read_file(tmp_path / "x.gz", SHAPE, sums(packed))
     assert found.flatten().tolist() == list(range(60))
 
 
 def test_an_archive_of_another_md5_sum_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(b"no archive at all")
-    with pytest.raises(UserError, match=rf"{path}: found MD5 sum .*, expected 0123; .* fetch it"):
-        idx.read_file(path, SHAPE, "0123")
+    with pytest.raises(
+        UserError, match=rf"{path}: found MD5 sum .*, expected d41d8cd9.*; .* fetch it"
+    ):
+        idx.read_file(path, SHAPE, sums())
 
 
 def test_an_archive_that_unpacks_without_end_takes_no_memory(tmp_path: Path) -> None:
@@ -63,7 +84,7 @@ def test_an_archive_that_unpacks_without_end_takes_no_memory(tmp_path: Path) -> 
     (tmp_path / "x.gz").write_bytes(bomb)
     tracemalloc.start()
     with pytest.raises(UserError, match=r"x\.gz: found more than 76 bytes"):
-        idx.read_file(tmp_path / "x.gz", SHAPE, hashlib.md5(bomb).hexdigest())  # noqa: S324
+        idx.read_file(tmp_path / "x.gz", SHAPE, sums(bomb))
     assert tracemalloc.get_traced_memory()[1] < 2_000_000
     tracemalloc.stop()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +12,25 @@ from torch import Tensor
 
 from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue, downloads
-from flowdepth.data.archives import check_md5, unpacked
+from flowdepth.data.archives import check_sum, unpacked
 from flowdepth.data.sources import Source
 from flowdepth.settings.datasets import KNOWN
 from flowdepth.settings.sections import Dataset
 
-ADDRESS = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
-MD5 = {  # of the unpacked text
-    "binarized_mnist_train.amat": "db28b1a6ae0fe70cbd3da91acf46e477",
-    "binarized_mnist_valid.amat": "bf37822a04e94123630de6a7dfd9c9ef",
-    "binarized_mnist_test.amat": "14e41ae11040adba6ab8cb291eda0dd8",
+ADDRESS = "https://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
+SUMS = {  # of the unpacked text: the published MD5, and our own SHA-256
+    "binarized_mnist_train.amat": {
+        "md5": "db28b1a6ae0fe70cbd3da91acf46e477",
+        "sha256": "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
+    },
+    "binarized_mnist_valid.amat": {
+        "md5": "bf37822a04e94123630de6a7dfd9c9ef",
+        "sha256": "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
+    },
+    "binarized_mnist_test.amat": {
+        "md5": "14e41ae11040adba6ab8cb291eda0dd8",
+        "sha256": "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
+    },
 }
 
 
@@ -34,7 +42,7 @@ def read(dataset: Dataset) -> Source:
     UserError
         If a file is missing and cannot be downloaded, damaged or another one.
     """
-    downloads.fetch(dataset, _published)
+    downloads.fetch(dataset, ADDRESS, _check)
     facts = KNOWN["binarized_mnist"]
     size = (facts.height, facts.width)
     counts = catalogue.split_sizes(dataset)._asdict()
@@ -49,11 +57,9 @@ def read(dataset: Dataset) -> Source:
     )
 
 
-def _published(paths: tuple[Path, ...]) -> Iterator[tuple[Path, bytes]]:
-    for path in paths:
-        content = downloads.web_file(f"{ADDRESS}{path.name}")
-        check_md5(path, io.BytesIO(content), MD5[path.name])
-        yield path, content
+def _check(path: Path, content: bytes) -> None:
+    for algorithm, expected in SUMS[path.name.removesuffix(".gz")].items():
+        check_sum(path, io.BytesIO(content), algorithm, expected)
 
 
 def read_file(path: Path, rows: int, columns: int) -> Tensor:
@@ -65,7 +71,7 @@ def read_file(path: Path, rows: int, columns: int) -> Tensor:
         If the file is damaged or another one.
     """
     content = unpacked(path, most=rows * 2 * columns)
-    check_md5(path, io.BytesIO(content), MD5[path.name.removesuffix(".gz")])
+    _check(path, content)
     return parse(content, rows, columns, path)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,24 +14,48 @@ from torch import Tensor
 
 from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue, downloads
-from flowdepth.data.archives import check_md5, unpacked
+from flowdepth.data.archives import check_sum, unpacked
 from flowdepth.data.sources import Source
 from flowdepth.settings.datasets import KNOWN
 from flowdepth.settings.sections import Dataset
 
-PUBLISHED = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # what torchvision calls them
-MD5 = {  # of the archives, in the order of the files in `flowdepth.settings.datasets`
+ADDRESSES = {
+    "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "fashion_mnist": "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+}
+
+
+class Sums(NamedTuple):
+    """The published MD5 of an archive, and our own SHA-256 of what is in it, where it is known."""
+
+    archive: str
+    content: str = ""
+
+
+SUMS = {  # in the order of the files in `flowdepth.settings.datasets`
     "mnist": (
-        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-        "d53e105ee54ea40749a09fcbcd1e9432",
-        "9fb629c4189551a2d022fa330f9573f3",
-        "ec29112dd5afa0611ce80d1b7f02629c",
+        Sums(
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        Sums(
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        Sums(
+            "9fb629c4189551a2d022fa330f9573f3",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        Sums(
+            "ec29112dd5afa0611ce80d1b7f02629c",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
     ),
     "fashion_mnist": (
-        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "25c81989df183df01b3e8a0aad5dffbe",
-        "bef4ecab320f06d8554ea6380940ec79",
-        "bb300cfdad3c16e7a12a480ee83cd310",
+        Sums("8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+        Sums("25c81989df183df01b3e8a0aad5dffbe"),
+        Sums("bef4ecab320f06d8554ea6380940ec79"),
+        Sums("bb300cfdad3c16e7a12a480ee83cd310"),
     ),
 }
 _UNSIGNED_BYTES = 0x800  # plus the number of dimensions: the magic number
@@ -43,13 +69,13 @@ def read(dataset: Dataset) -> Source:
     UserError
         If a file is missing and cannot be downloaded, damaged or another one.
     """
-    downloads.fetch(dataset, partial(downloads.torchvision_files, PUBLISHED[dataset.name]))
+    downloads.fetch(dataset, ADDRESSES[dataset.name], partial(_check_download, dataset))
     facts = KNOWN[dataset.name]
     first, validation, tested = catalogue.split_sizes(dataset)
     trained = first + validation
     size = (facts.height, facts.width)
     shapes = ((trained, *size), (trained,), (tested, *size), (tested,))
-    files = zip(catalogue.required_files(dataset), shapes, MD5[dataset.name], strict=True)
+    files = zip(catalogue.required_files(dataset), shapes, SUMS[dataset.name], strict=True)
     train, _, test, labels = (read_file(*file) for file in files)
     return Source(
         pools={"train": train, "test": test},
@@ -63,18 +89,28 @@ def read(dataset: Dataset) -> Source:
     )
 
 
-def read_file(path: Path, shape: tuple[int, ...], md5: str) -> Tensor:
-    """Return the values of an archive with that MD5 sum, or of an unpacked file: uint8 ``shape``.
+def _check_download(dataset: Dataset, path: Path, content: bytes) -> None:
+    names = [Path(places[0]).name for places in KNOWN[dataset.name].files]
+    sums = SUMS[dataset.name][names.index(path.name)]
+    check_sum(path, io.BytesIO(content), "md5", sums.archive)
+
+
+def read_file(path: Path, shape: tuple[int, ...], sums: Sums) -> Tensor:
+    """Return the values of an archive or of an unpacked file with these sums: uint8 ``shape``.
 
     Raises
     ------
     UserError
-        If the file is damaged, or its size or header is not that of such values.
+        If the file is damaged or another one.
     """
     if path.suffix == ".gz":
         with path.open("rb") as file:
-            check_md5(path, file, md5)
-    return parse(unpacked(path, most=_size(shape)), shape, path)
+            check_sum(path, file, "md5", sums.archive)
+    content = unpacked(path, most=_size(shape))
+    values = parse(content, shape, path)
+    if sums.content:
+        check_sum(path, io.BytesIO(content), "sha256", sums.content)
+    return values
 
 
 def _size(shape: tuple[int, ...]) -> int:

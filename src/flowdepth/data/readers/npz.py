@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue
+from flowdepth.data.npz import opened
 from flowdepth.data.sources import Source, plan_by_share, shuffled
 from flowdepth.settings.sections import Dataset
+
+# An array whose brightest pixel is so many times darker than another's has another range.
+_DARKER = 8
 
 
 def read(dataset: Dataset) -> Source:
@@ -24,20 +25,28 @@ def read(dataset: Dataset) -> Source:
     UserError
         If the file is missing, damaged, or its arrays are not as expected.
     """
-    path = Path(dataset.root)
-    names = catalogue.npz_headers(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:  # noqa: TID251
-            arrays = {name: torch.from_numpy(np.ascontiguousarray(file[name])) for name in names}
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
-        raise UserError(f"{path}: damaged ({error}); copy or write the file again") from error
+    with opened(Path(dataset.root)) as file:
+        found = file.arrays([*catalogue.checked_headers(file)])
+    arrays = {name: torch.from_numpy(array) for name, array in found.items()}
     labels = arrays.pop("labels", arrays.pop("test_labels", None))
     return Source(
         pools=arrays,
         plan=_plan(arrays, dataset),
-        levels=2 if max(int(pool.max()) for pool in arrays.values()) <= 1 else 256,
+        levels=_levels(arrays, dataset),
         labels=None if labels is None else labels.long(),
     )
+
+
+def _levels(pools: dict[str, Tensor], dataset: Dataset) -> int:
+    """Return the grey levels, which all arrays share."""
+    tops = {name: int(pool.max()) for name, pool in pools.items()}
+    most, least = max(tops, key=lambda name: tops[name]), min(tops, key=lambda name: tops[name])
+    if max(tops[least], 1) * _DARKER < tops[most]:
+        raise UserError(
+            f"{dataset.root}: found values up to {tops[most]} in the array {most} but up to "
+            f"{tops[least]} in {least}, expected one range; multiply those of {least} to fill it"
+        )
+    return 2 if tops[most] <= 1 else 256
 
 
 def _plan(pools: dict[str, Tensor], dataset: Dataset) -> dict[str, tuple[str, Tensor]]:

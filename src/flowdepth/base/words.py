@@ -1,0 +1,19 @@
+"""What others wrote, on one line of a message."""
+
+from __future__ import annotations
+
+_MOST = 200
+
+
+def plain(text: str) -> str:
+    """Return a text that no terminal takes for more: other than printed characters are escaped.
+
+    Of a long one the beginning.
+    """
+    shown = text if text.isprintable() else repr(text)
+    return shown if len(shown) <= _MOST else f"{shown[:_MOST]}..."
+
+
+def reason(error: BaseException) -> str:
+    """Return what an exception says, or what it is called."""
+    return plain(" ".join(str(error).split())) or type(error).__name__
