@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from drawn import overhang
+from drawn import formulas, overhang
 from flowdepth.analysis.results import StudyResults
 from flowdepth.report import registry, style
 from flowdepth.report.drawing import draw, write_figures
@@ -49,6 +49,13 @@ def test_no_label_leaves_its_figure(summarised: Summarised, case: str) -> None:
     with style.visual_language():
         for figure in all_figures(summarised(**CASES[case])).values():
             assert overhang(figure) < 0.01
+
+
+def test_formulas_of_our_own_are_set_as_mathematics(summarised: Summarised) -> None:
+    with style.visual_language():
+        found = [text for one in all_figures(summarised()).values() for text in formulas(one)]
+    assert found
+    assert all(text.get_parse_math() for text in found)
 
 
 @pytest.mark.parametrize("name", ["convergence", "learning_curves"])

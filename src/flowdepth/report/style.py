@@ -37,6 +37,8 @@ _RC: dict[RcKeyType, Any] = {
     "figure.figsize": (WIDTH, HEIGHT),
     "font.family": "DejaVu Sans",
     "font.size": 9,
+    # A label may hold dollars: what is mathematics says so itself.
+    "text.parse_math": False,
     "axes.labelsize": 9,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,

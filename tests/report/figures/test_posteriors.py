@@ -8,7 +8,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from drawn import overhang
+from drawn import formulas, overhang
 from flowdepth.base.errors import UserError
 from flowdepth.data.inputs import observed
 from flowdepth.data.prepare import prepare
@@ -56,6 +56,12 @@ def test_no_label_leaves_its_figure(
     with style.visual_language():
         for draw in (posteriors.posteriors, posteriors.latent_space, posteriors.manifold):
             assert overhang(draw(CASES[case], images)) < 0.01
+
+
+def test_the_formulas_of_the_legend_are_set_as_mathematics() -> None:
+    with style.visual_language():
+        figure, _ = posteriors._rows_of_panels(1, 2)
+    assert [text.get_parse_math() for text in formulas(figure)] == [True, True]
 
 
 def test_each_panel_gives_its_own_divergence(images: Images) -> None:

@@ -86,7 +86,9 @@ def _rows_of_panels(rows: int, depths: int) -> tuple[Figure, NDArray[np.object_]
     filled = mpl.patches.Patch(color=_shade(1), lw=0, label="exact posterior $p(z|x)$")
     line = mpl.lines.Line2D([], [], color=style.CONTRAST, lw=1.2, label="encoder's $q_K(z|x)$")
     columns = 2 if wide else 1
-    figure.legend(handles=[filled, line], loc="outside upper left", ncols=columns, frameon=False)
+    shape: dict[str, Any] = {"loc": "outside upper left", "ncols": columns, "frameon": False}
+    for text in figure.legend(handles=[filled, line], **shape).get_texts():
+        text.set_parse_math(True)
     return figure, panels
 
 
