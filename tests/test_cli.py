@@ -126,6 +126,15 @@ def test_samples_are_those_of_the_interface(fitted: Path, tmp_path: Path) -> Non
     assert not picture[3:, 8:].any()
 
 
+def test_samples_are_the_same_whatever_a_matplotlibrc_says(fitted: Path, tmp_path: Path) -> None:
+    words = ["sample", str(fitted), "--number", "5", "--width", "4", "--output"]
+    cli.main([*words, str(tmp_path / "here.png")])
+    (tmp_path / "matplotlibrc").write_text("image.origin: lower\nimage.lut: 3\n")
+    command = [sys.executable, "-m", "flowdepth.cli", *words, "there.png"]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert (tmp_path / "there.png").read_bytes() == (tmp_path / "here.png").read_bytes()
+
+
 def test_mistakes_are_explained_and_leave_no_files(
     fitted: Path, images: Path, tmp_path: Path
 ) -> None:

@@ -196,10 +196,17 @@ def sample(args: argparse.Namespace) -> None:
     if args.output.suffix == ".npz":
         np.savez(content, images=images)
     else:
-        nameless: dict[str, Any] = {"Software": None}
-        imsave(content, _mosaic(images), cmap="gray", format="png", metadata=nameless)
+        _save_picture(content, _mosaic(images))
     write_bytes(args.output, content.getvalue())
     print(f"wrote {len(images)} images of {images.shape[1]} x {width} pixels to {args.output}")
+
+
+def _save_picture(file: io.BytesIO, picture: np.ndarray) -> None:
+    from flowdepth.report import style  # imports seaborn, which takes a second
+
+    nameless: dict[str, Any] = {"Software": None}
+    with style.visual_language():
+        imsave(file, picture, cmap=style.GREYS, format="png", metadata=nameless)
 
 
 def _width(pixels: int, asked: int | None) -> int:

@@ -132,7 +132,7 @@ def _place(rule: str) -> int:
 
 
 def _ask(options: Sequence[str], *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "snakemake", *options, *words]
+    command = [sys.executable, "-P", "-m", "snakemake", *options, *words]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

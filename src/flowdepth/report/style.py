@@ -6,8 +6,8 @@ The same data gives the same bytes: no dates, no random identifiers, no fonts of
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ ACCENT = "#1f5f8b"
 CONTRAST = "#b0662a"  # the one quantity shown beside the NLL
 DASHED = (0, (4, 3))  # K = 0 where it is a line
 FORMATS = FIGURE_FORMS
+GREYS = mpl.colormaps["gray"].resampled(256)  # however many a matplotlibrc gives it
 COLUMN = 3.25  # inches, of a two-column paper
 
 _RC: dict[RcKeyType, Any] = {
@@ -80,9 +81,16 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def visual_language(paper: bool = False) -> AbstractContextManager[None]:
-    """Return the context in which every figure is drawn and saved: for the page, or for a paper."""
-    return mpl.rc_context(_RC | _PAPER if paper else _RC)
+@contextmanager
+def visual_language(paper: bool = False) -> Iterator[None]:
+    """Give the context in which every figure is drawn and saved: for the page, or for a paper.
+
+    Whatever a ``matplotlibrc`` says, such as one in the working folder, which comes first.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC | _PAPER if paper else _RC)
+        yield
 
 
 def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:

@@ -224,7 +224,7 @@ def _mosaic(model: FlowVAE, images: Images) -> NDArray[np.float64]:
 
 
 def _picture(axes: Axes, image: NDArray[np.float64]) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(image, cmap=style.GREYS, vmin=0, vmax=1, interpolation="nearest")
     _bare(axes)
 
 
