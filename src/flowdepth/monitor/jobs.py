@@ -30,6 +30,7 @@ _SECONDS_TO_START = 120
 
 _OPENING = re.compile(r"process \d+ on \S+ since \S+")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
+_STOP = re.compile(r"SIG[A-Z\d]+: ")
 _REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> >\(tee (.*?)\); ", re.MULTILINE)
 # Parameters of rules that are stamps: names of modules or arrays, each with a hash.
 _STAMPS = re.compile(r"'(?:[\w.]+@\w+ ?)+'")
@@ -189,10 +190,13 @@ def _state(row: Row, reason: str, now: float) -> tuple[State, str]:
         return "running", "starts"
     if not row.missing:
         return "stale", why(reason)
-    if lines is None:
-        return "waiting", ""
     last = lines[-1] if lines else ""
-    return "failed" if _CAUSE.match(last) else "stopped", last
+    if _CAUSE.match(last):
+        return "failed", last
+    # A killed process leaves its heartbeat. The log alone may be of a job that ended well, and
+    # whose results are to be made again.
+    stopped = beat is not None or any(_STOP.match(line) for line in (lines or [])[-2:])
+    return ("stopped", last) if stopped else ("waiting", "")
 
 
 def _lines(log: Path) -> list[str] | None:
