@@ -1,10 +1,15 @@
-# Before the first job: nothing was damaged since it was written. Under SLURM a study is not
-# submitted twice, and its jobs run the code they were submitted with.
+# Before the first job: nobody else works on the study, and nothing was damaged since it was
+# written. Under SLURM a study is not submitted twice, and its jobs run the code they were
+# submitted with.
 
 import os
 import sys
+from contextlib import contextmanager
 
-from flowdepth.study import provenance
+from snakemake.exceptions import LockException
+from snakemake.persistence.file import FilePersistence
+
+from flowdepth.study import locks, provenance
 from flowdepth.cluster import submission
 
 JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
@@ -16,6 +21,37 @@ try:
         provenance.verify_changed(FOLDER, deep=False)
 except UserError as error:
     raise WorkflowError(str(error))
+
+write_locks = FilePersistence._write_locks
+
+
+def sign_locks(persistence, kind, names):
+    """Have the first line of a lock tell whose it is."""
+    locked = list(names)
+    write_locks(persistence, kind, locked and [locks.Holder.this().line, *locked])
+
+
+def that_tells(lock):
+    """Have Snakemake's way to lock a folder go on after a killed process, and name a living one."""
+
+    @contextmanager
+    def locked(persistence):
+        folder = Path(persistence._lockdir)
+        for holder in locks.release(folder):
+            print(f"{holder} was killed at this study; going on", file=sys.stderr)
+        try:
+            with lock(persistence):
+                yield
+        except LockException as error:
+            error.args = (locks.refusal(folder),)
+            raise
+
+    return locked
+
+
+FilePersistence._write_locks = sign_locks
+FilePersistence.lock = that_tells(FilePersistence.lock)
+FilePersistence.lock_warn_only = that_tells(FilePersistence.lock_warn_only)
 
 
 def submit_once():
