@@ -17,6 +17,7 @@ def test_second_run_gives_the_same_bytes(
     for name in DISGUISED:
         (again.folder / f"{name}.py").write_text("raise SystemExit('not this one')")
     setting = {"LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "77"}
+    setting |= {"HOME": "/dev/null", "XDG_CACHE_HOME": ""}  # a home that nobody can write to
     done = again.snakemake(*QUICK, "--cores", "1", **setting)
     assert done.returncode == 0, done.stdout + done.stderr
     first, second = shared(finished), shared(again)

@@ -11,13 +11,16 @@ from snakemake.persistence.file import FilePersistence
 
 from flowdepth.study import locks, provenance
 from flowdepth.cluster import submission
+from flowdepth.monitor.jobs import LOOKING
 
+# Where a study stands is told with what is damaged.
+LOOKS = LOOKING in os.environ or "status" in sys.argv[1:]
 JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
 
 try:
     submission.check_code(JOB_CODE)
     # What nothing is made from, the paper, would be found damaged by no job.
-    if workflow.is_main_process:
+    if workflow.is_main_process and not LOOKS:
         provenance.verify_changed(FOLDER, deep=False)
 except UserError as error:
     raise WorkflowError(str(error))
@@ -70,7 +73,8 @@ def submit_once():
 onstart:
     try:
         # Now, because Snakemake clears the results of what is to run again.
-        provenance.verify_changed(FOLDER)
+        if not LOOKS:
+            provenance.verify_changed(FOLDER)
         if workflow.executor_plugin.name == "slurm":
             submit_once()
     except UserError as error:

@@ -7,6 +7,7 @@ line says what went wrong with one that does not.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from typing import Literal, get_args
 
 from flowdepth.base import heartbeat
 from flowdepth.base.errors import UserError
-from flowdepth.study import layout
+from flowdepth.study import layout, provenance
 
 State = Literal["done", "running", "failed", "stopped", "waiting", "stale"]
 STATES: tuple[State, ...] = get_args(State)
+LOOKING = "FLOWDEPTH_LOOK"
+"""Of the environment: set where Snakemake only plans, to tell how a study stands."""
 # In the order of the data; other rules come last.
 STAGES: tuple[str, ...] = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
 STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report", "paper")
@@ -102,6 +105,12 @@ class Plan:
         now = heartbeat.clock(self.rows[0].log.parent) if self.rows else 0.0
         return [judge(row, self.reasons.get(row.log, ""), now) for row in rows]
 
+    def damage(self) -> list[str]:
+        """Return what is wrong with each damaged file that a run would refuse."""
+        folders = {Path(*path.parts[:2]) for row in self.rows for path in row.outputs}
+        faults = [str(fault) for folder in folders for fault in provenance.damage(folder)]
+        return [*dict.fromkeys(faults)]
+
 
 def read_plan(options: Sequence[str]) -> Plan:
     """Return the plan of the study that ``snakemake`` with these options makes.
@@ -134,7 +143,13 @@ def _place(rule: str) -> int:
 
 def _ask(options: Sequence[str], *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-P", "-m", "snakemake", *options, *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command,
+        env={**os.environ, LOOKING: "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def _answer(process: subprocess.Popen[str]) -> str:

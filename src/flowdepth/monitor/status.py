@@ -113,7 +113,10 @@ def main() -> None:
         print(__doc__, end="")
         return
     try:
-        print(report(read_plan(options).jobs()), end="")
+        plan = read_plan(options)
+        print(report(plan.jobs()), end="")
+        for fault in plan.damage():
+            print(f"damaged: {fault}")
     except UserError as error:
         sys.exit(f"error: {error}")
 
