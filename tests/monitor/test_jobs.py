@@ -131,6 +131,15 @@ def test_a_job_whose_last_run_ended_and_left_no_results_waits(tmp_path: Path, te
         assert (job(tmp_path, text).state, job(tmp_path, text).detail) == ("waiting", "")
 
 
+def test_a_job_with_unfinished_work_is_stopped(tmp_path: Path) -> None:
+    """Ctrl-C ends what writes the log before the job can say that it was stopped."""
+    row = Row("train", 8, "0-4", tmp_path / "log", (tmp_path / "a",), missing=True, pending=True)
+    row.log.write_text(f"{OPENING}epoch 4\n")
+    assert judge(row, "", NOW).state == "waiting"
+    (tmp_path / "train_unfinished.safetensors").touch()
+    assert (judge(row, "", NOW).state, judge(row, "", NOW).detail) == ("stopped", "epoch 4")
+
+
 @pytest.mark.parametrize("more", ["", "asking SLURM to requeue job 7\n"])
 def test_a_job_that_a_signal_ended_is_stopped(tmp_path: Path, more: str) -> None:
     said = "SIGUSR1: saved to x; run again to go on"

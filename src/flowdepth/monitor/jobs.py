@@ -208,10 +208,17 @@ def _state(row: Row, reason: str, now: float) -> tuple[State, str]:
     last = lines[-1] if lines else ""
     if _CAUSE.match(last):
         return "failed", last
-    # A killed process leaves its heartbeat. The log alone may be of a job that ended well, and
-    # whose results are to be made again.
-    stopped = beat is not None or any(_STOP.match(line) for line in (lines or [])[-2:])
-    return ("stopped", last) if stopped else ("waiting", "")
+    # The log alone may be of a job that ended well and whose results are to be made again.
+    if beat is not None or _was_stopped(row, lines or []):
+        return "stopped", last
+    return "waiting", ""
+
+
+def _was_stopped(row: Row, lines: Sequence[str]) -> bool:
+    """Say whether a signal ended a job: its log says so, or it left unfinished work."""
+    folders = {path.parent for path in row.outputs}
+    left = any(layout.unfinished(row.rule, folder).exists() for folder in folders)
+    return left or any(_STOP.match(line) for line in lines[-2:])
 
 
 def _lines(log: Path) -> list[str] | None:

@@ -119,6 +119,8 @@ def main() -> None:
             print(f"damaged: {fault}")
     except UserError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def sidecar(recorder: Recorder, command: PackCommand, device: torch.device) -> S
         **kind(device),
         "inputs": list(recorder.inputs.values()),
     }
-    path = command.folder / f"{recorder.facts['stage']}_unfinished.safetensors"
+    path = layout.unfinished(recorder.facts["stage"], command.folder)
     return Sidecar(path, identity, command.save_every, partial(print, flush=True))
 
 
