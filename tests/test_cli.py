@@ -15,6 +15,7 @@ import pytest
 
 import flowdepth
 from flowdepth import cli
+from flowdepth.base.files import alone
 from flowdepth.data import prepared
 from flowdepth.stages.command import INTERRUPTED
 from flowdepth.study import provenance
@@ -75,6 +76,15 @@ def test_stopped_fit_goes_on_where_it_stopped(images: Path, tmp_path: Path) -> N
         assert any("going on after" in line for line in lines)
         assert not next(line for line in lines if line.startswith("epoch")).startswith("epoch 1 ")
         again.terminate()
+
+
+def test_a_second_fit_into_a_folder_stops_before_it_trains(images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    words = ["fit", str(images), "--depth", "1", "--output", str(folder), *SMALL]
+    with alone(folder):
+        assert f"{folder}: another process writes its results there" in refusal(*words)
+        assert not list(folder.iterdir())
+    cli.main(words)
 
 
 def test_the_test_images_are_those_of_the_models_own_split(

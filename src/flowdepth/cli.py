@@ -18,7 +18,7 @@ from torch import Tensor
 
 from flowdepth.api import LogLikelihood, TrainedModel, load
 from flowdepth.base.errors import UserError
-from flowdepth.base.files import write_bytes, write_frame
+from flowdepth.base.files import alone, write_bytes, write_frame
 from flowdepth.data import inputs, prepared
 from flowdepth.data.prepare import prepare
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
@@ -89,6 +89,13 @@ def fit(args: argparse.Namespace) -> None:
     _refuse_existing(model)
     study = _study(args)
     check(study)
+    with alone(args.output):
+        _refuse_existing(model)
+        _fit(args, study)
+    print(f"wrote {model}")
+
+
+def _fit(args: argparse.Namespace, study: Study) -> None:
     prepare_images(study.dataset, args.output)
     describe_images(study.dataset, args.output)
     text = study.pack_settings("train")
@@ -103,7 +110,6 @@ def fit(args: argparse.Namespace) -> None:
             device=args.device,
         )
     )
-    print(f"wrote {model}")
 
 
 def _study(args: argparse.Namespace) -> Study:
