@@ -6,6 +6,7 @@ The same data gives the same bytes: no dates, no random identifiers, no fonts of
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,7 @@ _PAPER: dict[RcKeyType, Any] = {
 }
 # From the middle of a label's left edge, so that it never crosses the letters.
 _LEADER = {"arrowstyle": "-", "lw": 0.6, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 1}
-_METADATA: dict[str, dict[str, None]] = {
+_METADATA: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
@@ -119,8 +120,19 @@ def beside_labels(labels: Sequence[str], aspect: float) -> Axes:
     return figure.add_axes((left / WIDTH, bottom, width / WIDTH, 1 - 2 * bottom))
 
 
-def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
+def notice(text: str) -> Figure:
+    """Return a figure of words, in the place of one that could not be drawn."""
+    figure = new_figure(height=HEIGHT / 2)
+    figure.text(0.5, 0.5, textwrap.fill(text, 60), ha="center", va="center", color=GREY)
+    return figure
+
+
+def save(
+    figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS, title: str = ""
+) -> list[Path]:
     """Write ``name`` as SVG, PDF and PNG, each whole or not at all; return their paths.
+
+    A ``title`` is not drawn: it stands in the files for who cannot see them.
 
     Raises
     ------
@@ -131,7 +143,8 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMA
     for kind, path in paths.items():
         # In memory first: on a full disk the PDF would end in an error of its own.
         content = io.BytesIO()
-        figure.savefig(content, format=kind, metadata=_METADATA[kind])
+        metadata = _METADATA[kind] | ({"Title": title} if title else {})
+        figure.savefig(content, format=kind, metadata=metadata)
         write_bytes(path, content.getvalue())
     return [*paths.values()]
 
