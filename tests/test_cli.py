@@ -87,6 +87,16 @@ def test_a_second_fit_into_a_folder_stops_before_it_trains(images: Path, tmp_pat
     cli.main(words)
 
 
+def test_a_fit_that_diverges_fails_and_may_be_repeated(images: Path, tmp_path: Path) -> None:
+    words = ["fit", str(images), "--depth", "1", "--output", str(tmp_path), *SMALL]
+    said = refusal(*words, "--set", "training.learning_rate=1e30")
+    assert said.startswith("error: training failed: non-finite loss in epoch 1")
+    assert "lower training.learning_rate" in said
+    assert not (tmp_path / "model.safetensors").exists()
+    cli.main(words)
+    assert provenance.verify(tmp_path / "model.safetensors")
+
+
 def test_the_test_images_are_those_of_the_models_own_split(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

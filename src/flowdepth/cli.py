@@ -99,7 +99,7 @@ def _fit(args: argparse.Namespace, study: Study) -> None:
     prepare_images(study.dataset, args.output)
     describe_images(study.dataset, args.output)
     text = study.pack_settings("train")
-    train_pack(
+    (trained,) = train_pack(
         PackCommand(
             settings=PackSettings.model_validate_json(text),
             text=text,
@@ -109,6 +109,19 @@ def _fit(args: argparse.Namespace, study: Study) -> None:
             folder=args.output,
             device=args.device,
         )
+    )
+    if trained.failed:
+        _refuse_failed(trained.message, args.output)
+
+
+def _refuse_failed(message: str, folder: Path) -> None:
+    """Raise `UserError`, without the model that nothing can be done with."""
+    outputs = layout.outputs("train", folder)
+    for path in (layout.provenance("train", folder), outputs["model"]):
+        path.unlink()
+    raise UserError(
+        f"training failed: {message} ({outputs['history']} has the epochs before); lower "
+        "training.learning_rate, or change the model, and fit again"
     )
 
 
