@@ -16,7 +16,7 @@ study: .venv/installed
 
 # STUDY=studies/mnist.yaml watches another study than config.yaml.
 watch: .venv/installed
-	@$(BIN)/python -m flowdepth.monitor.watch $(if $(STUDY),--configfile $(STUDY))
+	@$(BIN)/python -P -m flowdepth.monitor.watch $(if $(STUDY),--configfile $(STUDY))
 
 test: .venv/installed
 	$(BIN)/pytest -n 2

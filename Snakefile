@@ -79,5 +79,7 @@ for depth in study.depths:
 
 
 onsuccess:
-    if any(job.rule.name == "report" for job in workflow.dag.finished_jobs):
+    if not workflow.touch and any(
+        job.rule.name == "report" for job in workflow.dag.finished_jobs
+    ):
         print(f"The report is written: {(FOLDER / 'report.html').resolve()}")

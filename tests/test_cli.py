@@ -16,6 +16,7 @@ import pytest
 
 import flowdepth
 from flowdepth import cli
+from flowdepth.base.files import alone
 from flowdepth.data import prepared
 from flowdepth.stages.command import INTERRUPTED
 from flowdepth.study import provenance
@@ -78,6 +79,25 @@ def test_stopped_fit_goes_on_where_it_stopped(images: Path, tmp_path: Path) -> N
         again.terminate()
 
 
+def test_a_second_fit_into_a_folder_stops_before_it_trains(images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    words = ["fit", str(images), "--depth", "1", "--output", str(folder), *SMALL]
+    with alone(folder):
+        assert f"{folder}: another process writes its results there" in refusal(*words)
+        assert not list(folder.iterdir())
+    cli.main(words)
+
+
+def test_a_fit_that_diverges_fails_and_may_be_repeated(images: Path, tmp_path: Path) -> None:
+    words = ["fit", str(images), "--depth", "1", "--output", str(tmp_path), *SMALL]
+    said = refusal(*words, "--set", "training.learning_rate=1e30")
+    assert said.startswith("error: training failed: non-finite loss in epoch 1")
+    assert "lower training.learning_rate" in said
+    assert not (tmp_path / "model.safetensors").exists()
+    cli.main(words)
+    assert provenance.verify(tmp_path / "model.safetensors")
+
+
 def test_the_test_images_are_those_of_the_models_own_split(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +156,15 @@ def test_samples_are_those_of_the_interface(fitted: Path, tmp_path: Path) -> Non
     assert np.corrcoef(top.flat, expected[0].flat)[0, 1] > 0.99
     assert np.corrcoef(left.flat, expected[3].flat)[0, 1] > 0.99
     assert not picture[3:, 8:].any()
+
+
+def test_samples_are_the_same_whatever_a_matplotlibrc_says(fitted: Path, tmp_path: Path) -> None:
+    words = ["sample", str(fitted), "--number", "5", "--width", "4", "--output"]
+    cli.main([*words, str(tmp_path / "here.png")])
+    (tmp_path / "matplotlibrc").write_text("image.origin: lower\nimage.lut: 3\n")
+    command = [sys.executable, "-m", "flowdepth.cli", *words, "there.png"]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert (tmp_path / "there.png").read_bytes() == (tmp_path / "here.png").read_bytes()
 
 
 def test_mistakes_are_explained_and_leave_no_files(

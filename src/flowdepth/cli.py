@@ -17,7 +17,7 @@ from torch import Tensor
 
 from flowdepth.api import LogLikelihood, TrainedModel, load
 from flowdepth.base.errors import UserError
-from flowdepth.base.files import write_bytes, write_frame
+from flowdepth.base.files import alone, write_bytes, write_frame
 from flowdepth.data import inputs, prepared
 from flowdepth.data.prepare import prepare
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
@@ -89,10 +89,17 @@ def fit(args: argparse.Namespace) -> None:
     _refuse_existing(model)
     study = _study(args)
     check(study)
+    with alone(args.output):
+        _refuse_existing(model)
+        _fit(args, study)
+    print(f"wrote {model}")
+
+
+def _fit(args: argparse.Namespace, study: Study) -> None:
     prepare_images(study.dataset, args.output)
     describe_images(study.dataset, args.output)
     text = study.pack_settings("train")
-    train_pack(
+    (trained,) = train_pack(
         PackCommand(
             settings=PackSettings.model_validate_json(text),
             text=text,
@@ -103,7 +110,19 @@ def fit(args: argparse.Namespace) -> None:
             device=args.device,
         )
     )
-    print(f"wrote {model}")
+    if trained.failed:
+        _refuse_failed(trained.message, args.output)
+
+
+def _refuse_failed(message: str, folder: Path) -> None:
+    """Raise `UserError`, without the model that nothing can be done with."""
+    outputs = layout.outputs("train", folder)
+    for path in (layout.provenance("train", folder), outputs["model"]):
+        path.unlink()
+    raise UserError(
+        f"training failed: {message} ({outputs['history']} has the epochs before); lower "
+        "training.learning_rate, or change the model, and fit again"
+    )
 
 
 def _study(args: argparse.Namespace) -> Study:
@@ -198,10 +217,17 @@ def sample(args: argparse.Namespace) -> None:
     if args.output.suffix == ".npz":
         np.savez(content, images=images)
     else:
-        nameless: dict[str, Any] = {"Software": None}
-        imsave(content, _mosaic(images), cmap="gray", format="png", metadata=nameless)
+        _save_picture(content, _mosaic(images))
     write_bytes(args.output, content.getvalue())
     print(f"wrote {len(images)} images of {images.shape[1]} x {width} pixels to {args.output}")
+
+
+def _save_picture(file: io.BytesIO, picture: np.ndarray) -> None:
+    from flowdepth.report import style  # imports seaborn, which takes a second
+
+    nameless: dict[str, Any] = {"Software": None}
+    with style.visual_language():
+        imsave(file, picture, cmap=style.GREYS, format="png", metadata=nameless)
 
 
 def _width(pixels: int, asked: int | None) -> int:

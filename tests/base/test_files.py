@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowdepth.base.errors import UserError
-from flowdepth.base.files import remove, write_bytes, write_text
+from flowdepth.base.files import alone, remove, write_bytes, write_text
 
 
 def fail_in_the_middle(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -43,6 +44,44 @@ def test_only_leftovers_of_dead_processes_on_this_host_are_removed(tmp_path: Pat
     dead.touch()
     remove(tmp_path / "a.txt")
     assert set(tmp_path.iterdir()) == {alive, elsewhere}
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from flowdepth.base.files import alone
+with alone(Path(sys.argv[1])):
+    print(flush=True)
+    input()
+"""
+
+
+def test_a_folder_is_one_process_s_until_its_block_or_its_life_ends(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    words = [sys.executable, "-c", HOLDER, str(folder)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    for end in ("\n", None):
+        with subprocess.Popen(words, text=True, **pipes) as other:
+            other.stdout.readline()
+            with pytest.raises(UserError, match=r"folder: another process writes"), alone(folder):
+                pass
+            if end is None:
+                other.kill()
+            other.communicate(end)
+        with alone(folder):
+            pass
+    assert not list(folder.iterdir())
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with alone(tmp_path):
+        write_text(tmp_path / "a.txt", "whole")
 
 
 def test_missing_folder_is_made(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from flowdepth.base.errors import UserError
 from flowdepth.compute import devices, locks
-from flowdepth.compute.devices import claim, select, used, visible
+from flowdepth.compute.devices import claim, kind, select, used, visible
 
 HOLDER = """
 import sys, time
@@ -115,7 +115,20 @@ def test_cuda_rounds_factors_only_for_tf32(precision: str) -> None:
 
 
 def test_device_and_threads_used_are_those_selected() -> None:
-    assert used(select("cpu", 1)) == {"device": "cpu", "threads": 1}
+    told = used(select("cpu", 1))
+    assert told == {"device": "cpu", "cpu_capability": told["cpu_capability"], "threads": 1}
+
+
+def test_the_instruction_set_is_the_one_that_torch_computes_with() -> None:
+    words = "from flowdepth.compute.devices import *; print(used(select('cpu', 1)))"
+    command = [sys.executable, "-c", words]
+    plain = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}
+    said = subprocess.run(command, env=plain, capture_output=True, text=True, check=True).stdout
+    assert "'cpu_capability': 'DEFAULT'" in said
+
+
+def test_a_gpu_has_no_instruction_set() -> None:
+    assert kind(torch.device("cuda", 1)) == {"device": "cuda"}
 
 
 def test_two_jobs_get_a_gpu_each(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from flowdepth.base.errors import StoppedError
+from flowdepth.base.errors import StoppedError, UserError
 from flowdepth.compute import resume
 from flowdepth.compute.resume import Sidecar, Snapshot, optimizer_tensors, restore_optimizer
 
@@ -154,6 +154,53 @@ def test_seconds_count_once_when_a_process_recalls_what_it_saved_itself(path: Pa
     second = sidecar(path, [])
     second.recall()
     assert 100 <= second.earlier - earlier < 200
+
+
+@pytest.fixture
+def full(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room for a second state beside that of ``path``."""
+
+    def refuse(path: Path, content: bytes) -> None:
+        raise UserError(f"{path}: could not be written (No space left on device); make room")
+
+    monkeypatch.setattr(resume, "write_bytes", refuse)
+
+
+@pytest.mark.usefixtures("full")
+def test_work_goes_on_where_the_disk_has_no_room_for_its_state(path: Path) -> None:
+    before, lines = path.read_bytes(), []
+    unfinished = sidecar(path, lines)
+    for updates in range(4, 7):
+        unfinished.keep(lambda updates=updates: snapshot(updates))
+    assert [line.split(";")[0] for line in lines] == [
+        f"warning: {path}: could not be written (No space left on device)"
+    ]
+    assert path.read_bytes() == before
+
+
+def test_work_saves_again_once_there_is_room(tmp_path: Path) -> None:
+    lines: Lines = []
+    unfinished = sidecar(tmp_path / "file" / "a", lines)
+    (tmp_path / "file").touch()
+    unfinished.keep(snapshot)
+    assert "a folder where the file" in lines.pop()
+    (tmp_path / "file").unlink()
+    unfinished.keep(lambda: snapshot(9))
+    assert not lines
+    assert sidecar(tmp_path / "file" / "a", []).recall().facts["updates"] == 9
+
+
+@pytest.mark.usefixtures("full", "handlers")
+def test_a_stop_without_room_says_that_nothing_was_saved(path: Path) -> None:
+    def work() -> None:
+        with sidecar(path, [], interval=3600) as unfinished:
+            unfinished.keep(lambda: snapshot(7))
+            os.kill(os.getpid(), signal.SIGTERM)
+            unfinished.poll()
+
+    with pytest.raises(StoppedError, match="SIGTERM: not saved; run again to go on"):
+        work()
+    assert sidecar(path, []).recall().facts["updates"] == 3
 
 
 @pytest.mark.usefixtures("handlers")

@@ -123,16 +123,36 @@ def test_a_job_on_another_host_runs_as_long_as_its_heartbeat(
         assert job(tmp_path, f"{OPENING}epoch 4\n").state == state
 
 
-def test_a_job_without_a_heartbeat_has_ended_once_its_log_is_opened(tmp_path: Path) -> None:
-    for text in (OPENING, f"{WARNING}{OPENING}", f"{OPENING}epoch 4\n"):
-        assert job(tmp_path, text, silent=1).state == "stopped"
+@pytest.mark.parametrize("text", [OPENING, f"{WARNING}{OPENING}", f"{OPENING}epoch 4\n"])
+def test_a_job_whose_last_run_ended_and_left_no_results_waits(tmp_path: Path, text: str) -> None:
+    """Its results were deleted since, or are to be made again from others that run now."""
+    for silent in (1, 3000):
+        assert job(tmp_path, text, silent=silent) == job(tmp_path, text)
+        assert (job(tmp_path, text).state, job(tmp_path, text).detail) == ("waiting", "")
+
+
+def test_a_job_with_unfinished_work_is_stopped(tmp_path: Path) -> None:
+    """Ctrl-C ends what writes the log before the job can say that it was stopped."""
+    row = Row("train", 8, "0-4", tmp_path / "log", (tmp_path / "a",), missing=True, pending=True)
+    row.log.write_text(f"{OPENING}epoch 4\n")
+    assert judge(row, "", NOW).state == "waiting"
+    (tmp_path / "train_unfinished.safetensors").touch()
+    assert (judge(row, "", NOW).state, judge(row, "", NOW).detail) == ("stopped", "epoch 4")
+
+
+@pytest.mark.parametrize("more", ["", "asking SLURM to requeue job 7\n"])
+def test_a_job_that_a_signal_ended_is_stopped(tmp_path: Path, more: str) -> None:
+    said = "SIGUSR1: saved to x; run again to go on"
+    stopped = job(tmp_path, f"{OPENING}epoch 4\n{said}\n{more}")
+    assert stopped.state == "stopped"
+    assert stopped.detail == (more.strip() or said)
 
 
 @pytest.mark.parametrize("text", ["", WARNING])
 def test_a_job_without_a_heartbeat_starts_while_its_log_is_young(tmp_path: Path, text: str) -> None:
     starting = job(tmp_path, text, silent=100)
     assert (starting.state, starting.detail) == ("running", "starts")
-    assert job(tmp_path, text, silent=200).state == "stopped"
+    assert job(tmp_path, text, silent=200).state == "waiting"
     failed = job(tmp_path, f"{text}ModuleNotFoundError: No module named 'torch'\n", silent=1)
     assert failed.state == "failed"
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from drawn import overhang
+from drawn import formulas, overhang
 from flowdepth.analysis.results import StudyResults
-from flowdepth.report import registry, style
+from flowdepth.base.errors import UserError
+from flowdepth.report import pages, registry, style
 from flowdepth.report.drawing import draw, write_figures
+from flowdepth.report.figures import training, trust
 from flowdepth.report.setting import set_table, write_tables
 from flowdepth.report.typesetting import latex, markdown
 from flowdepth.settings.study import Study
@@ -51,6 +55,13 @@ def test_no_label_leaves_its_figure(summarised: Summarised, case: str) -> None:
             assert overhang(figure) < 0.01
 
 
+def test_formulas_of_our_own_are_set_as_mathematics(summarised: Summarised) -> None:
+    with style.visual_language():
+        found = [text for one in all_figures(summarised()).values() for text in formulas(one)]
+    assert found
+    assert all(text.get_parse_math() for text in found)
+
+
 @pytest.mark.parametrize("name", ["convergence", "learning_curves"])
 def test_k_0_is_known_without_colours(summarised: Summarised, name: str) -> None:
     lines = all_figures(summarised(depths=(0, 4)))[name].axes[0].lines
@@ -66,6 +77,41 @@ def test_figures_of_a_stage_are_written_in_every_form(
     names = [one.name for one in registry.figures(results.study, "figures")]
     assert written == [path for name in names for path in layout.figure(tmp_path, name).values()]
     assert sorted((tmp_path / "figures").iterdir()) == sorted(written)
+
+
+def fail(metrics: pd.DataFrame) -> Figure:
+    raise ValueError(f"Contour levels must be <increasing> & {len(metrics)}")
+
+
+def test_a_figure_that_cannot_be_drawn_says_so_in_its_place(
+    summarised: Summarised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = summarised(depths=(0, 4))
+    monkeypatch.setattr(training, "learning_curves", fail)
+    monkeypatch.setattr(trust, "convergence", lambda: math.nan)  # nothing that can be saved
+    assert {*write_figures("figures", results)} == {*(tmp_path / "figures").iterdir()}
+    shown = {one.name: pages.figure(tmp_path, one) for one in registry.figures(results.study)}
+    said = {name: figure["alternative"] for name, figure in shown.items()}
+    drawn = {one.name: one.alternative for one in registry.figures(results.study)}
+    assert {name for name in said if said[name] != drawn[name]} == {
+        "learning_curves",
+        "convergence",
+    }
+    reason = "(ValueError: Contour levels must be <increasing> & 6)"
+    assert said["learning_curves"] == f"This figure could not be drawn {reason}"
+    with style.visual_language():
+        notice = style.notice(said["learning_curves"])
+    assert overhang(notice) < 0
+    assert "".join(notice.texts[0].get_text().split()) == "".join(said["learning_curves"].split())
+
+
+def test_a_damaged_table_is_no_reason_to_go_on_without_a_figure(
+    summarised: Summarised, tmp_path: Path
+) -> None:
+    results = summarised(depths=(0, 4))
+    (tmp_path / "summary.csv").write_text("")
+    with pytest.raises(UserError, match=r"summary\.csv: not a csv table"):
+        [*write_figures("figures", results)]
 
 
 def test_the_files_of_a_table_say_the_same(summarised: Summarised, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ AWKWARD = {
     "plain": {},
     "a failed depth": {"failed": [(4, 0), (4, 1), (4, 2)]},
     "doubtful weights": {"doubtful": [0, 1]},
-    "signs of LaTeX in the title": {"settings": {"report": {"title": r"50 % & {\\_more_} #1~^$"}}},
+    "signs of LaTeX": {"settings": {"report": {"title": r"5 % & {\\_m_} #1~^$ |x| $y$ `z`"}}},
 }
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -17,6 +18,27 @@ def test_png_is_sharp_enough_for_print(tmp_path: Path) -> None:
         style.save(figure, tmp_path, "empty")
     with Image.open(tmp_path / "empty.png") as image:
         assert image.width == 200 * style.WIDTH
+
+
+def drawn(text: str, tmp_path: Path, paper: bool) -> bytes:
+    with style.visual_language(paper):
+        figure = style.new_figure()
+        axes = figure.add_subplot()
+        axes.plot([1, 2], label=text)
+        axes.set_title(text)
+        axes.text(0, 0, text)
+        axes.set_xticks([0], [text])
+        figure.legend()
+        (svg,) = style.save(figure, tmp_path, "text", ["svg"])
+    return svg.read_bytes()
+
+
+@pytest.mark.parametrize("paper", [False, True])
+@pytest.mark.parametrize("text", ["$", "US$ 5", r"$\frac{", "$x_1$", r"$$ \$ {"])
+def test_dollars_are_drawn_as_dollars(tmp_path: Path, text: str, paper: bool) -> None:
+    """Every letter once for each place that it stands at, as matplotlib's comments have it."""
+    comments = drawn(text, tmp_path, paper).decode().count(f"<!-- {text} -->")
+    assert comments == 4
 
 
 def test_k_0_has_its_place_on_the_axis_of_depths() -> None:

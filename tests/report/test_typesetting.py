@@ -33,8 +33,9 @@ def test_a_line_break_ends_no_row_of_markdown() -> None:
 
 def test_text_is_no_command_in_latex() -> None:
     cell = (
-        r"$<$script$>$alert(1)$<$/script$>$ R\&D a|b x\_y 5 \% \#1 \$2 \{c\} \textasciitilde{} "
-        r"\textasciicircum{} \textbackslash{}input\{evil\} `ls`"
+        r"$<$script$>$alert(1)$<$/script$>$ R\&D a\textbar{}b x\_y 5 \% \#1 \$2 \{c\} "
+        r"\textasciitilde{} \textasciicircum{} \textbackslash{}input\{evil\} "
+        r"\textasciigrave{}ls\textasciigrave{}"
     )
     assert rf"1 & {cell} \\" in latex(TABLE).splitlines()
 

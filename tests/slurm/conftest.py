@@ -83,10 +83,6 @@ class Study:
     def main_log(self) -> str:
         return (self.folder / "main.log").read_text()
 
-    def unlock(self) -> None:
-        unlocked = self.checkout.snakemake("--unlock", "--configfile", "studies/quick.yaml")
-        assert unlocked.returncode == 0, unlocked.stderr
-
     def queue(self, form: str = "%i", *words: str) -> list[str]:
         """Return this study's jobs that have not ended, by `squeue --format`."""
         listed = self.cluster.command("squeue", "--noheader", f"--format=%Z|{form}", *words)

@@ -156,7 +156,6 @@ def test_jobs_of_a_killed_main_process_are_not_submitted_twice(
     job = longer.wait_for_epoch(100)
     main.kill()
     main.wait()
-    longer.unlock()
     again = longer.submit("summarise")
     again.wait()
     assert again.returncode != 0

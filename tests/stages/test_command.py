@@ -107,6 +107,13 @@ def test_a_stopped_stage_exits_with_a_code_of_its_own() -> None:
     assert stage.returncode == INTERRUPTED == 75
 
 
+def test_a_stage_with_nothing_to_save_is_interrupted_without_a_traceback() -> None:
+    code = STOPPED.replace('StoppedError("SIGTERM: saved")', "KeyboardInterrupt")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[1:] == ["SIGINT: nothing to save; run again"]
+    assert (done.returncode, done.stderr) == (INTERRUPTED, "")
+
+
 def test_a_closed_log_changes_no_exit_code() -> None:
     with started() as stage:
         assert stage.stdout is not None

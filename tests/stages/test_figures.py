@@ -17,6 +17,15 @@ from trained import study_command
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 
 
+RC = """axes.facecolor: red
+font.size: 30
+image.lut: 3
+image.origin: lower
+savefig.facecolor: blue
+text.usetex: True
+"""
+
+
 def test_the_same_data_gives_the_same_bytes(
     fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -31,6 +40,7 @@ def test_the_same_data_gives_the_same_bytes(
     assert {*here} == {f"{name}.{kind}" for name in names for kind in style.FORMATS}
     record = provenance.read(tmp_path / "figures.provenance.json")
     assert {*record["outputs"]} == {f"figures/{name}" for name in here}
-    # Another process has other hash seeds and another clock.
-    subprocess.run(words, check=True, capture_output=True)
+    # Another process has other hash seeds and another clock, and its folder a style of its own.
+    (tmp_path / "matplotlibrc").write_text(RC)
+    subprocess.run(words, check=True, capture_output=True, cwd=tmp_path)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == here

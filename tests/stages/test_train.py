@@ -103,6 +103,23 @@ def test_a_full_disk_is_explained_and_leaves_nothing(tmp_path: Path, images: Ima
     assert not list(pack.iterdir())
 
 
+def test_room_for_the_results_is_enough_to_train_to_the_end(tmp_path: Path, images: Images) -> None:
+    """A state is some four times as large as the model."""
+    leave_images(tmp_path, images)
+    limit = (60_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+    done = subprocess.run(
+        [*pack_command("train", tmp_path, study()), "--save-every", "0"],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+    assert done.returncode == 0, done.stderr
+    (warning,) = (line for line in done.stdout.splitlines() if line.startswith("warning: "))
+    assert "train_unfinished.safetensors: could not be written (File too large)" in warning
+    outputs = {"model.safetensors", "history.csv", "train.provenance.json"}
+    assert {path.name for path in pack_of(tmp_path, study()).iterdir()} == outputs
+
+
 def test_missing_images_are_named(tmp_path: Path) -> None:
     words = pack_command("train", tmp_path, study())
     failed = subprocess.run(words, capture_output=True, text=True)

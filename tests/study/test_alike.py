@@ -24,10 +24,13 @@ def job(stage: str = "train", **changes: object) -> dict[str, Any]:
         "settings": json.loads(STUDY.pack_settings(stage)),
         "versions": {"torch": "2.13.0", "python": "3.11.7"},
         "device": "cpu",
+        "cpu_capability": "AVX2",
         "inputs": IMAGES,
         "git": {"commit": "c1", "dirty": False},
         "seconds": 2.0,
     }
+    if changes.get("device") == "cuda":
+        del facts["cpu_capability"]
     return {**facts, **changes}
 
 
@@ -60,7 +63,11 @@ ODD = {
     ),
     "device": (
         {"device": "cuda"},
-        "device is cpu in K0/train.json, K2/train.json; cuda in K4/train.json",
+        "device is cpu AVX2 in K0/train.json, K2/train.json; cuda in K4/train.json",
+    ),
+    "instruction set": (
+        {"cpu_capability": "AVX512"},
+        "device is cpu AVX2 in K0/train.json, K2/train.json; cpu AVX512 in K4/train.json",
     ),
     "images": (
         {"inputs": {"../../data/images.safetensors": "b" * 64}},
@@ -78,6 +85,11 @@ def test_odd_pack_is_named_and_refused(change: dict[str, Any], words: str) -> No
         refuse(lines)
 
 
+def test_packs_of_one_gpu_have_no_instruction_set_to_differ_in() -> None:
+    gpu = {path: job(one["stage"], device="cuda") for path, one in jobs().items()}
+    assert differences(STUDY, PREPARED, gpu) == []
+
+
 def test_packs_all_of_other_settings_than_the_study_s_are_noticed() -> None:
     study = STUDY.model_copy(update={"training": STUDY.training.model_copy(update={"epochs": 7})})
     trained, evaluated = differences(study, PREPARED, jobs())
@@ -88,7 +100,9 @@ def test_packs_all_of_other_settings_than_the_study_s_are_noticed() -> None:
 def test_long_lists_of_files_are_cut_short() -> None:
     many = {Path(f"{i}.json"): job() for i in range(9)} | {Path("odd.json"): job(device="cuda")}
     (line,) = differences(STUDY, PREPARED, many)
-    assert line == "train: device is cpu in 0.json, 1.json, 2.json and 6 more; cuda in odd.json"
+    assert (
+        line == "train: device is cpu AVX2 in 0.json, 1.json, 2.json and 6 more; cuda in odd.json"
+    )
 
 
 def test_facts_tell_what_differs_between_jobs() -> None:

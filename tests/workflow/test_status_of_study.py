@@ -60,6 +60,23 @@ def test_running_job_shows_its_progress_and_failed_job_its_error(
     assert "results/quick/logs/train/K2_seeds0+1.log" in table
 
 
+def test_status_names_damaged_files_and_goes_on(finished: Checkout, tmp_path: Path) -> None:
+    study = finished.copy(tmp_path / "study")
+    spoilt = ("K0/seeds0+1/metrics.csv", "paper/paper.tex", "figures.provenance.json")
+    for name in spoilt:
+        path = study.results / name
+        path.write_bytes(path.read_bytes()[:-1])
+    table = status(study)
+    assert table.startswith("11 jobs: ")
+    assert row(table, "2 ") == ["2", "0+1", "done", "done"]
+    told = [line for line in table.splitlines() if line.startswith("damaged: ")]
+    named = {line.split()[1].removeprefix("results/quick/").rstrip(":") for line in told}
+    assert named == {*spoilt}
+    within = study.snakemake("status", *QUICK)
+    assert within.returncode == 0
+    assert table in within.stdout + within.stderr
+
+
 def test_stage_opens_its_log_with_process_host_and_time(finished: Checkout) -> None:
     for log in (finished.folder / "results" / "quick" / "logs").rglob("*.log"):
         assert re.match(rf"process \d+ on {platform.node()} since 20\S+\n", log.read_text()), log

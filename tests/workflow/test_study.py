@@ -49,6 +49,9 @@ def test_run_that_writes_the_report_says_where_it_is(finished: Checkout, tmp_pat
         done = study.snakemake(target, *QUICK, "--forcerun", target)
         assert done.returncode == 0
         assert (place in done.stdout + done.stderr) is written
+    touched = study.snakemake("report", *QUICK, "--touch", "--forcerun", "report")
+    assert touched.returncode == 0
+    assert place not in touched.stdout + touched.stderr
 
 
 def test_every_job_says_something_in_its_log(finished: Checkout) -> None:

@@ -1,17 +1,24 @@
-# Before the first job: nothing was damaged since it was written, what does not belong to the study
-# as it is now runs again, and no job of an earlier run is at work still. Under SLURM a study is not
-# submitted twice, and its jobs run the code they were submitted with.
+# Before the first job: nobody else works on the study, nothing was damaged since it was written, and
+# what does not belong to the study as it is now runs again. Under SLURM a study is not submitted
+# twice, and its jobs run the code they were submitted with.
 
 import os
+import signal
 import sys
+from contextlib import contextmanager
 
 import snakemake.dag
 import snakemake.jobs
 import snakemake.workflow
+from snakemake.exceptions import LockException
+from snakemake.persistence.file import FilePersistence
 
 from flowdepth.cluster import submission
-from flowdepth.study import lineage, provenance, running
+from flowdepth.monitor.jobs import LOOKING
+from flowdepth.study import lineage, locks, provenance, running
 
+# Where a study stands is told with what is damaged.
+LOOKS = LOOKING in os.environ or "status" in sys.argv[1:]
 JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
 
 
@@ -67,12 +74,44 @@ class Plan(snakemake.dag.DAG):
 
 try:
     submission.check_code(JOB_CODE)
-    # What nothing is made from, the paper, would be found damaged by no job.
     if workflow.is_main_process:
-        provenance.verify_changed(FOLDER, deep=False)
         snakemake.workflow.DAG = Plan
+        # What nothing is made from, the paper, would be found damaged by no job.
+        if not LOOKS:
+            provenance.verify_changed(FOLDER, deep=False)
 except UserError as error:
     raise WorkflowError(str(error))
+
+write_locks = FilePersistence._write_locks
+
+
+def sign_locks(persistence, kind, names):
+    """Have the first line of a lock tell whose it is."""
+    locked = list(names)
+    write_locks(persistence, kind, locked and [locks.Holder.this().line, *locked])
+
+
+def that_tells(lock):
+    """Have Snakemake's way to lock a folder go on after a killed process, and name a living one."""
+
+    @contextmanager
+    def locked(persistence):
+        folder = Path(persistence._lockdir)
+        for holder in locks.release(folder):
+            print(f"{holder} was killed at this study; going on", file=sys.stderr)
+        try:
+            with lock(persistence):
+                yield
+        except LockException as error:
+            error.args = (locks.refusal(folder),)
+            raise
+
+    return locked
+
+
+FilePersistence._write_locks = sign_locks
+FilePersistence.lock = that_tells(FilePersistence.lock)
+FilePersistence.lock_warn_only = that_tells(FilePersistence.lock_warn_only)
 
 
 def submit_once():
@@ -88,11 +127,21 @@ def submit_once():
     plugin.query_job_status = submission.keep_unanswered(plugin.query_job_status)
 
 
+def interrupt_once(*_):
+    """Stop at the first Ctrl-C; a second one would end Snakemake amid its clearing up."""
+    signal.signal(
+        signal.SIGINT, lambda *_: os.write(2, b"stopping: jobs save what they have\n")
+    )
+    raise KeyboardInterrupt
+
+
 onstart:
+    signal.signal(signal.SIGINT, interrupt_once)
     try:
         # Now, because Snakemake clears the results of what is to run again.
-        provenance.verify_changed(FOLDER)
-        running.refuse_running(FOLDER)
+        if not LOOKS:
+            provenance.verify_changed(FOLDER)
+            running.refuse_running(FOLDER)
         if workflow.executor_plugin.name == "slurm":
             submit_once()
     except UserError as error:

@@ -1,10 +1,17 @@
 # The validated study, the names of its files, and what each stage depends on.
 
 import json
+import os
 import re
 import sys
 from functools import cache
 from pathlib import Path
+
+# A random.py in the working folder or beside the Snakefile is nobody's module, nor in jobs.
+sys.path[:] = [
+    place for place in sys.path if place not in ("", os.getcwd(), workflow.basedir)
+]
+os.environ["PYTHONSAFEPATH"] = "1"
 
 from snakemake.exceptions import WorkflowError
 

@@ -103,12 +103,19 @@ def _keep_freed_memory() -> None:
         libc.mallopt(*_M_MMAP_THRESHOLD)
 
 
+def kind(device: torch.device) -> dict[str, str]:
+    """Return by what results are rounded: a device's kind, and a CPU's instruction set.
+
+    That is the one that torch computes with, such as AVX2, which another machine may lack.
+    """
+    if device.type == "cpu":
+        return {"device": "cpu", "cpu_capability": torch.backends.cpu.get_cpu_capability()}
+    return {"device": device.type}
+
+
 def used(device: torch.device) -> dict[str, str | int | float]:
     """Return what `provenance.Job.write` is to be told of a device: its kind, name and peak."""
-    facts: dict[str, str | int | float] = {
-        "device": device.type,
-        "threads": torch.get_num_threads(),
-    }
+    facts: dict[str, str | int | float] = {**kind(device), "threads": torch.get_num_threads()}
     if device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(device) / 2**20
         facts |= {

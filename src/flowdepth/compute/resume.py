@@ -23,7 +23,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from flowdepth.base.errors import StoppedError
+from flowdepth.base.errors import StoppedError, UserError
 from flowdepth.base.files import remove, write_bytes
 
 INTERVAL = 60.0
@@ -72,7 +72,7 @@ class Sidecar(Bookmark):
         Everything that the result depends on, as JSON can hold it. A file of another identity is
         renamed, a damaged one ignored.
     interval
-        Seconds between two saves.
+        Seconds between two saves. One that the disk refuses is left out, with a warning.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Sidecar(Bookmark):
         self.start = self.saved = time.monotonic()
         self.earlier = 0.0  # seconds spent in earlier attempts
         self.own = False  # whether the file is of this attempt
+        self.refused = False  # by the disk, the last time
         self.snapshot: Callable[[], Snapshot] | None = None
         self.signal = ""
 
@@ -128,7 +129,7 @@ class Sidecar(Bookmark):
         self.snapshot = snapshot
         self.poll()
         if time.monotonic() - self.saved >= self.interval:
-            self._save(snapshot())
+            self._try_to_save(snapshot())
 
     def poll(self) -> None:
         """Save the snapshot last kept and leave, if a signal said so."""
@@ -136,8 +137,24 @@ class Sidecar(Bookmark):
             return
         if self.snapshot is None:
             raise StoppedError(f"{self.signal}: nothing new to save; run again to go on")
-        self._save(self.snapshot())
-        raise StoppedError(f"{self.signal}: saved to {self.path}; run again to go on")
+        refused = self._try_to_save(self.snapshot())
+        saved = "not saved" if refused else f"saved to {self.path}"
+        raise StoppedError(f"{self.signal}: {saved}; run again to go on")
+
+    def _try_to_save(self, snapshot: Snapshot) -> UserError | None:
+        """Save where the disk takes it; otherwise say so once and return what it said.
+
+        There may be room for the results yet: they are smaller than a second state.
+        """
+        try:
+            self._save(snapshot)
+        except UserError as refused:
+            if not self.refused:
+                self.log(f"warning: {refused}. Until then the work goes on, and a stop loses it")
+            self.refused = True
+            return refused
+        self.refused = False
+        return None
 
     def _save(self, snapshot: Snapshot) -> None:
         self.saved = time.monotonic()

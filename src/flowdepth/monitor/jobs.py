@@ -7,6 +7,7 @@ line says what went wrong with one that does not.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from typing import Literal, get_args
 
 from flowdepth.base import heartbeat
 from flowdepth.base.errors import UserError
-from flowdepth.study import layout
+from flowdepth.study import layout, provenance
 
 State = Literal["done", "running", "failed", "stopped", "waiting", "stale"]
 STATES: tuple[State, ...] = get_args(State)
+LOOKING = "FLOWDEPTH_LOOK"
+"""Of the environment: set where Snakemake only plans, to tell how a study stands."""
 # In the order of the data; other rules come last.
 STAGES: tuple[str, ...] = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
 STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report", "paper")
@@ -30,6 +33,7 @@ _SECONDS_TO_START = 120
 
 _OPENING = re.compile(r"process \d+ on \S+ since \S+")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
+_STOP = re.compile(r"SIG[A-Z\d]+: ")
 _REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> >\(tee (.*?)\); ", re.MULTILINE)
 # What rules/start.smk says of results that do not belong to the study.
 _UNFIT = "No longer of this study: "
@@ -103,6 +107,12 @@ class Plan:
         now = heartbeat.clock(self.rows[0].log.parent) if self.rows else 0.0
         return [judge(row, self.reasons.get(row.log, ""), now) for row in rows]
 
+    def damage(self) -> list[str]:
+        """Return what is wrong with each damaged file that a run would refuse."""
+        folders = {Path(*path.parts[:2]) for row in self.rows for path in row.outputs}
+        faults = [str(fault) for folder in folders for fault in provenance.damage(folder)]
+        return [*dict.fromkeys(faults)]
+
 
 def read_plan(options: Sequence[str]) -> Plan:
     """Return the plan of the study that ``snakemake`` with these options makes.
@@ -134,8 +144,14 @@ def _place(rule: str) -> int:
 
 
 def _ask(options: Sequence[str], *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "snakemake", *options, *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [sys.executable, "-P", "-m", "snakemake", *options, *words]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, LOOKING: "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def _answer(process: subprocess.Popen[str]) -> str:
@@ -191,10 +207,20 @@ def _state(row: Row, reason: str, now: float) -> tuple[State, str]:
         return "running", "starts"
     if not row.missing:
         return "stale", why(reason)
-    if lines is None:
-        return "waiting", ""
     last = lines[-1] if lines else ""
-    return "failed" if _CAUSE.match(last) else "stopped", last
+    if _CAUSE.match(last):
+        return "failed", last
+    # The log alone may be of a job that ended well and whose results are to be made again.
+    if beat is not None or _was_stopped(row, lines or []):
+        return "stopped", last
+    return "waiting", ""
+
+
+def _was_stopped(row: Row, lines: Sequence[str]) -> bool:
+    """Say whether a signal ended a job: its log says so, or it left unfinished work."""
+    folders = {path.parent for path in row.outputs}
+    left = any(layout.unfinished(row.rule, folder).exists() for folder in folders)
+    return left or any(_STOP.match(line) for line in lines[-2:])
 
 
 def _lines(log: Path) -> list[str] | None:

@@ -117,12 +117,17 @@ def main() -> None:
         return
     sums = "--sums" in options
     try:
-        jobs = read_plan([option for option in options if option != "--sums"]).jobs()
+        plan = read_plan([option for option in options if option != "--sums"])
+        jobs = plan.jobs()
         print(report(jobs), end="")
+        for fault in plan.damage():
+            print(f"damaged: {fault}")
         if sums:
             print(f"\n{verdict(Path(*jobs[0].log.parts[:2]))[0]}")
     except UserError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,8 @@ def main() -> None:
     console = Console(highlight=False)
     try:
         plan = read_plan(options)
+        for fault in plan.damage():
+            console.print(f"damaged: {fault}", markup=False)
         if console.is_terminal:
             follow(plan, console)
         else:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from matplotlib.figure import Figure as Drawing
 
 from flowdepth.analysis.results import StudyResults, called
+from flowdepth.base.errors import UserError
 from flowdepth.report import registry, style
 from flowdepth.report.registry import Figure
 
@@ -20,10 +22,28 @@ def draw(figure: Figure, results: StudyResults) -> Drawing:
     return drawing
 
 
+def write(
+    figure: Figure, results: StudyResults, folder: Path, formats: Sequence[str] = style.FORMATS
+) -> list[Path]:
+    """Draw a figure into its files; where it cannot be drawn, these say so and why.
+
+    No figure is worth the page: the numbers are there.
+    """
+    try:
+        return style.save(draw(figure, results), folder, figure.name, formats)
+    except UserError:
+        raise
+    except Exception as fault:
+        traceback.print_exc()
+        said = f"This figure could not be drawn ({type(fault).__name__}: {fault})"
+        print(f"warning: {figure.name}: {said}", flush=True)
+        return style.save(style.notice(said), folder, figure.name, formats, title=said)
+
+
 def write_figures(stage: str, results: StudyResults) -> Iterator[Path]:
     """Draw the figures of a stage as SVG, PDF and PNG; yield their files."""
     folder = results.folder / "figures"
     with style.visual_language():
         for figure in registry.figures(results.study, stage):
-            yield from style.save(draw(figure, results), folder, figure.name)
+            yield from write(figure, results, folder)
             print(f"wrote {folder / figure.name} as {', '.join(style.FORMATS)}", flush=True)

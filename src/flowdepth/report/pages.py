@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -50,18 +51,28 @@ def figure(results: Path, shown: Figure) -> dict[str, Any]:
         If its file is missing.
     """
     kind, mime = ("png", "image/png") if shown.is_pixels else ("svg", "image/svg+xml")
-    path = layout.figure(results, shown.name)[kind]
-    try:
-        data = base64.b64encode(path.read_bytes()).decode()
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; run snakemake to draw it") from None
+    files = layout.figure(results, shown.name)
+    data = base64.b64encode(_drawn(files[kind])).decode()
     return {
         "source": f"data:{mime};base64,{data}",
         "section": shown.section,
         "is_pixels": shown.is_pixels,
-        "alternative": shown.alternative,
+        "alternative": _title(_drawn(files["svg"])) or shown.alternative,
         "caption": shown.caption,
     }
+
+
+def _drawn(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run snakemake to draw it") from None
+
+
+def _title(svg: bytes) -> str:
+    """Return the title that a figure has which could not be drawn."""
+    found = re.search(r"<dc:title>(.*?)</dc:title>", svg.decode(errors="replace"), re.DOTALL)
+    return html.unescape(found[1]) if found else ""
 
 
 def text_table(path: Path) -> list[list[str]]:

@@ -13,7 +13,7 @@ from flowdepth.analysis.results import StudyResults
 from flowdepth.base.files import write_text
 from flowdepth.report import registry, style
 from flowdepth.report.answer import answer, may_be_best, remarks
-from flowdepth.report.drawing import draw
+from flowdepth.report.drawing import write
 from flowdepth.report.tables import nll_by_depth
 from flowdepth.report.typesetting import escape_latex, latex
 from flowdepth.settings.study import Study
@@ -57,7 +57,7 @@ def write_paper(results: StudyResults) -> Iterator[Path]:
     files = layout.paper(results.folder, [figure.name for figure in figures])
     with style.visual_language(paper=True):
         for figure in figures:
-            yield from style.save(draw(figure, results), files["tex"].parent, figure.name, ["pdf"])
+            yield from write(figure, results, files["tex"].parent, ["pdf"])
     texts = paper(results.study, results.metrics, results.summary, results.compared)
     for name, text in texts.items():
         write_text(files[name], text)

@@ -182,7 +182,8 @@ FIGURES = (
             "Test images by row, depths by column, each depth's first finished seed: the exact "
             "posterior filled, the encoder's as lines, both as regions that hold 50, 90 and 99 "
             "% of the mass, on one scale; the bar is in latent units. Each panel gives the "
-            "exact KL(q || p) from the encoder's posterior to the exact one."
+            "exact KL(q || p) from the encoder's posterior to the exact one, and says which of "
+            "them lies outside of it or is too narrow for it."
         ),
         alternative="Contours of exact and approximate posteriors, by image and depth.",
         stage="posteriors",

@@ -6,8 +6,9 @@ The same data gives the same bytes: no dates, no random identifiers, no fonts of
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,15 @@ ACCENT = "#1f5f8b"
 CONTRAST = "#b0662a"  # the one quantity shown beside the NLL
 DASHED = (0, (4, 3))  # K = 0 where it is a line
 FORMATS = FIGURE_FORMS
+GREYS = mpl.colormaps["gray"].resampled(256)  # however many a matplotlibrc gives it
 COLUMN = 3.25  # inches, of a two-column paper
 
 _RC: dict[RcKeyType, Any] = {
     "figure.figsize": (WIDTH, HEIGHT),
     "font.family": "DejaVu Sans",
     "font.size": 9,
+    # A label may hold dollars: what is mathematics says so itself.
+    "text.parse_math": False,
     "axes.labelsize": 9,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
@@ -71,16 +75,23 @@ _PAPER: dict[RcKeyType, Any] = {
 }
 # From the middle of a label's left edge, so that it never crosses the letters.
 _LEADER = {"arrowstyle": "-", "lw": 0.6, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 1}
-_METADATA: dict[str, dict[str, None]] = {
+_METADATA: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
 
 
-def visual_language(paper: bool = False) -> AbstractContextManager[None]:
-    """Return the context in which every figure is drawn and saved: for the page, or for a paper."""
-    return mpl.rc_context(_RC | _PAPER if paper else _RC)
+@contextmanager
+def visual_language(paper: bool = False) -> Iterator[None]:
+    """Give the context in which every figure is drawn and saved: for the page, or for a paper.
+
+    Whatever a ``matplotlibrc`` says, such as one in the working folder, which comes first.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC | _PAPER if paper else _RC)
+        yield
 
 
 def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:
@@ -109,8 +120,19 @@ def beside_labels(labels: Sequence[str], aspect: float) -> Axes:
     return figure.add_axes((left / WIDTH, bottom, width / WIDTH, 1 - 2 * bottom))
 
 
-def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
+def notice(text: str) -> Figure:
+    """Return a figure of words, in the place of one that could not be drawn."""
+    figure = new_figure(height=HEIGHT / 2)
+    figure.text(0.5, 0.5, textwrap.fill(text, 60), ha="center", va="center", color=GREY)
+    return figure
+
+
+def save(
+    figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMATS, title: str = ""
+) -> list[Path]:
     """Write ``name`` as SVG, PDF and PNG, each whole or not at all; return their paths.
+
+    A ``title`` is not drawn: it stands in the files for who cannot see them.
 
     Raises
     ------
@@ -121,7 +143,8 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMA
     for kind, path in paths.items():
         # In memory first: on a full disk the PDF would end in an error of its own.
         content = io.BytesIO()
-        figure.savefig(content, format=kind, metadata=_METADATA[kind])
+        metadata = _METADATA[kind] | ({"Title": title} if title else {})
+        figure.savefig(content, format=kind, metadata=metadata)
         write_bytes(path, content.getvalue())
     return [*paths.values()]
 

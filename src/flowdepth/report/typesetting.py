@@ -127,6 +127,8 @@ def write_table(frame: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 _COMMANDS = {
     **{sign: f"\\{sign}" for sign in "%&#_{}$"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    # As other characters, or part of quotation marks, in TeX's own fonts.
+    **{"|": r"\textbar{}", "`": r"\textasciigrave{}"},
     "±": r"$\pm$",
     "−": "$-$",
     "+": "$+$",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -61,6 +62,8 @@ def guarded(stage: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except StoppedError as stopped:
         _leave(str(stopped))
+    except KeyboardInterrupt:
+        _leave("SIGINT: nothing to save; run again")
 
 
 def _open_log() -> None:
@@ -71,6 +74,7 @@ def _open_log() -> None:
 
 
 def _leave(message: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # or a second one would be a traceback
     _say(message)
     with suppress(OSError):  # no scontrol here
         _requeue()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from flowdepth.base import heartbeat
-from flowdepth.compute.devices import select, used
+from flowdepth.compute.devices import kind, select, used
 from flowdepth.compute.resume import INTERVAL, Sidecar
 from flowdepth.data import inputs, prepared
 from flowdepth.data.prepared import Images
@@ -137,16 +137,16 @@ def sidecar(recorder: Recorder, command: PackCommand, device: torch.device) -> S
     """Return where a job keeps its unfinished work: a file that no rule declares.
 
     Nothing goes on from it with other settings or code, other contents of the job's inputs, or
-    another torch or device type.
+    another torch, kind of device or instruction set.
     """
     identity = {
         **recorder.facts,
         "code": recorder.code,
         "torch": torch.__version__,
-        "device": device.type,
+        **kind(device),
         "inputs": list(recorder.inputs.values()),
     }
-    path = command.folder / f"{recorder.facts['stage']}_unfinished.safetensors"
+    path = layout.unfinished(recorder.facts["stage"], command.folder)
     return Sidecar(path, identity, command.save_every, partial(print, flush=True))
 
 

@@ -23,8 +23,8 @@ def main() -> None:
     train_pack(pack_command(__doc__))
 
 
-def train_pack(command: PackCommand) -> None:
-    """Train, and write model, history and provenance."""
+def train_pack(command: PackCommand) -> list[SeedRecord]:
+    """Train, and write model, history and provenance; return what became of the seeds."""
     settings = command.settings.trained
     device = select(command.device, command.threads, settings.training.precision)
     recorder = command.recorder("train", [command.images])
@@ -41,6 +41,7 @@ def train_pack(command: PackCommand) -> None:
         _write_history(pack.records, outputs["history"])
         record = layout.provenance("train", command.folder)
         recorder.write(record, outputs.values(), bookmark.earlier, **used(device))
+    return pack.records
 
 
 def _outcome(record: SeedRecord) -> dict[str, int | str]:

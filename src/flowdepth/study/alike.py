@@ -39,8 +39,9 @@ def read_jobs(study: Study, packs: Sequence[Path]) -> dict[Path, dict[str, Any]]
 def differences(study: Study, prepared: Facts, jobs: Mapping[Path, Facts]) -> list[str]:
     """Return a line for each fact in which jobs of one stage differ: its values and their files.
 
-    Code, torch and kind of device are compared among the packs, settings with those of the study,
-    and the images with the ones that ``prepared``, the provenance of stage prepare, wrote.
+    Code, torch, kind of device and instruction set are compared among the packs, settings with
+    those of the study, and the images with the ones that ``prepared``, the provenance of stage
+    prepare, wrote.
     """
     lines: list[str] = []
     for stage in dict.fromkeys(job["stage"] for job in jobs.values()):
@@ -90,7 +91,7 @@ def _to_be_alike(job: Facts) -> Iterator[tuple[str, Any]]:
         name, _, stamp = module.partition("@")
         yield f"code of {name}", stamp
     yield "torch", job["versions"]["torch"]
-    yield "device", job["device"]
+    yield "device", " ".join(job[key] for key in ("device", "cpu_capability") if key in job)
 
 
 def _given(settings: Facts, files: Facts) -> Iterator[tuple[str, Any]]:

@@ -55,6 +55,11 @@ def provenance(stage: str, folder: Path) -> Path:
     return folder / ("data" if about_data else "") / f"{stage}{PROVENANCE}"
 
 
+def unfinished(stage: str, pack: Path) -> Path:
+    """Return where a stage keeps its unfinished work on a pack, which no rule declares."""
+    return pack / f"{stage}_unfinished.safetensors"
+
+
 def pack(study: Path, depth: int | str, name: str) -> Path:
     """Return the folder of a pack; of all packs, where depth and name are wildcards."""
     return study / f"K{depth}" / f"seeds{name}"

@@ -145,7 +145,10 @@ def verify(path: Path) -> str:
     """
     if not path.exists():
         raise UserError(f"{path}: missing; run snakemake to make it")
-    record, facts = _written_by(path)
+    return _verified(path, *_written_by(path))
+
+
+def _verified(path: Path, record: Path, facts: dict[str, Any]) -> str:
     _check_depth(path, record, facts)
     found, expected = digest(path), facts["outputs"][_relative(path, record)]
     if found != expected:
@@ -227,13 +230,26 @@ def verify_changed(folder: Path, deep: bool = True) -> None:
     UserError
         If such a file, or a provenance, is not as it was written.
     """
+    for fault in damage(folder, deep):
+        raise fault
+
+
+def damage(folder: Path, deep: bool = True) -> Iterator[UserError]:
+    """Yield what `verify_changed` would raise, and go on to the next file."""
     for record in records(folder):
         if not deep and record.parent != folder:
             continue
-        finished = record.stat().st_mtime_ns
-        for path in (place(record, name) for name in read(record)["outputs"]):
-            if path.exists() and path.stat().st_mtime_ns != finished:
-                verify(path)
+        try:
+            finished, facts = record.stat().st_mtime_ns, read(record)
+        except UserError as fault:
+            yield fault
+            continue
+        for path in (place(record, name) for name in facts["outputs"]):
+            try:
+                if path.exists() and path.stat().st_mtime_ns != finished:
+                    _verified(path, record, facts)
+            except UserError as fault:
+                yield fault
 
 
 def place(record: Path, name: str) -> Path:

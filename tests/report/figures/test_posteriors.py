@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
-from drawn import overhang
+from drawn import formulas, overhang
 from flowdepth.base.errors import UserError
 from flowdepth.data.inputs import observed
 from flowdepth.data.prepare import prepare
 from flowdepth.data.prepared import Images
-from flowdepth.estimation.posteriors import compare
+from flowdepth.estimation.posteriors import Pair, compare
 from flowdepth.model.replicas import build
 from flowdepth.report import style
 from flowdepth.report.figures import posteriors
@@ -58,6 +59,12 @@ def test_no_label_leaves_its_figure(
             assert overhang(draw(CASES[case], images)) < 0.01
 
 
+def test_the_formulas_of_the_legend_are_set_as_mathematics() -> None:
+    with style.visual_language():
+        figure, _ = posteriors._rows_of_panels(1, 2)
+    assert [text.get_parse_math() for text in formulas(figure)] == [True, True]
+
+
 def test_each_panel_gives_its_own_divergence(images: Images) -> None:
     shown = models(0, 2)
     figure = posteriors.posteriors(shown, images)
@@ -74,8 +81,33 @@ def test_contours_hold_their_shares_of_the_mass() -> None:
     levels = posteriors._levels(density, cell)
     # In the plane the mass where the density is below the share s of its peak is s.
     expected = [(1 - mass) / (2 * np.pi) for mass in reversed(posteriors.MASSES)]
-    np.testing.assert_allclose(levels, expected, rtol=0.02)
-    assert len(posteriors._levels(0.3 * density, cell)) == len(posteriors.MASSES)
+    np.testing.assert_allclose([*levels], expected, rtol=0.02)
+    assert [*levels.values()] == [*reversed(posteriors.MASSES)]
+    assert [*posteriors._levels(0.92 * density, cell).values()] == [0.9, 0.5]
+
+
+AXIS = torch.linspace(-1, 1, 21, dtype=torch.float64)
+BROAD = torch.exp(-8 * (AXIS[:, None] ** 2 + AXIS**2)) * 8 / torch.pi
+UNSEEN = {
+    "elsewhere": torch.zeros(21, 21, dtype=torch.float64),
+    "in its tail": torch.exp(-3 * AXIS.expand(21, 21)) / 1e9,
+    "within a pixel": torch.eye(21, dtype=torch.float64)[10].outer(AXIS == 0) * 100,
+    "constant": torch.full((21, 21), 0.25, dtype=torch.float64),
+    "unknown": torch.full((21, 21), torch.nan, dtype=torch.float64),
+}
+
+
+@pytest.mark.parametrize("density", UNSEEN.values(), ids=UNSEEN)
+def test_a_posterior_that_cannot_be_drawn_is_told_of_in_its_panel(density: Tensor) -> None:
+    axes = torch.stack([AXIS, AXIS])
+    told = {}
+    for name, exact, encoder in (("p", density, BROAD), ("q", BROAD, density), ("", BROAD, BROAD)):
+        panel = style.new_figure().add_subplot()
+        posteriors._posterior(panel, Pair(axes, exact, encoder))
+        panel.figure.canvas.draw()
+        told[name] = [text.get_text() for text in panel.texts]
+        assert len(panel.collections) == (2 if name == "" else 1)
+    assert told == {"p": ["no p in view"], "q": ["no q in view"], "": []}
 
 
 def test_z_1_of_the_manifold_grows_to_the_right_and_z_2_upwards(images: Images) -> None:

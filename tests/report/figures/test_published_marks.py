@@ -104,3 +104,12 @@ def test_published_numbers_are_left_out_where_nothing_was_measured(fabricate: Fa
     made = fabricate(depths=(0, 4), seeds=(1,), failed=[(0, 1), (4, 1)])
     tables = study_tables(*made)
     assert not nll_by_depth(tables["metrics"], tables["summary"], [mark(22.2)]).get_supxlabel()
+
+
+@pytest.mark.parametrize("label", ["US$ 5", r"$\frac{", "a $x$ b $"])
+def test_a_label_with_dollars_stands_in_the_key_as_it_is_written(
+    draw: Callable[..., Figure], label: str
+) -> None:
+    figure = draw(mark(22.2, 4, label=label))
+    assert label in figure.get_supxlabel()
+    assert not figure._supxlabel.get_parse_math()

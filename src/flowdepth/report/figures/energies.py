@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -26,7 +28,8 @@ def energies(fits: dict[int, list[Fit]]) -> Figure:
         densities = [exact, *(_density(best[row], points) for best in fits.values())]
         for axes, density in zip(panels[row], densities, strict=True):
             _panel(axes, density, exact.max())
-        panels[row, 0].set_ylabel(f"$U_{row + 1}$", rotation=0, ha="right", va="center")
+        place: dict[str, Any] = {"rotation": 0, "ha": "right", "va": "center"}
+        panels[row, 0].set_ylabel(f"$U_{row + 1}$", parse_math=True, **place)
     for axes, title in zip(panels[0], ["exp(−U) / Z", *(f"K = {k}" for k in fits)], strict=True):
         axes.set_title(title, fontsize=9)
     return figure

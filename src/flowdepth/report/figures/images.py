@@ -48,7 +48,7 @@ def _image_rows(rows: dict[str, NDArray[np.float32] | None]) -> Figure:
             top, left = i * (height + pad), j * (width + pad)
             mosaic[top : top + height, left : left + width] = image
     axes = style.beside_labels(list(rows), aspect=mosaic.shape[0] / mosaic.shape[1])
-    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(mosaic, cmap=style.GREYS, vmin=0, vmax=1, interpolation="nearest")
     axes.set_yticks(np.arange(len(rows)) * (height + pad) + (height - 1) / 2, list(rows))
     axes.set_xticks([])
     axes.grid(visible=False)

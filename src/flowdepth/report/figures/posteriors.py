@@ -83,10 +83,12 @@ def _rows_of_panels(rows: int, depths: int) -> tuple[Figure, NDArray[np.object_]
     panels = figure.subplots(rows, 1 + depths, squeeze=False, gridspec_kw=ratios)
     for axes in panels.flat:
         _bare(axes)
-    filled = mpl.patches.Patch(color=_shade(1), lw=0, label="exact posterior $p(z|x)$")
+    filled = mpl.patches.Patch(color=_shade(MASSES[1]), lw=0, label="exact posterior $p(z|x)$")
     line = mpl.lines.Line2D([], [], color=style.CONTRAST, lw=1.2, label="encoder's $q_K(z|x)$")
     columns = 2 if wide else 1
-    figure.legend(handles=[filled, line], loc="outside upper left", ncols=columns, frameon=False)
+    shape: dict[str, Any] = {"loc": "outside upper left", "ncols": columns, "frameon": False}
+    for text in figure.legend(handles=[filled, line], **shape).get_texts():
+        text.set_parse_math(True)
     return figure, panels
 
 
@@ -110,22 +112,34 @@ def _posterior(axes: Axes, pair: estimation.Pair) -> None:
     z_1, z_2 = pair.axes.numpy()
     exact, encoder = pair.exact.numpy().T, pair.encoder.numpy().T
     cell = (z_1[1] - z_1[0]) * (z_2[1] - z_2[0])
-    shades = [_shade(i) for i in range(len(MASSES))]
-    axes.contourf(z_1, z_2, exact, [*_levels(exact, cell), np.inf], colors=shades)
-    axes.contour(z_1, z_2, encoder, _levels(encoder, cell), colors=style.CONTRAST, linewidths=0.9)
+    filled, lines = _levels(exact, cell), _levels(encoder, cell)
+    if filled:
+        shades = [*map(_shade, filled.values())]
+        axes.contourf(z_1, z_2, exact, [*filled, np.inf], colors=shades)
+    if lines:
+        axes.contour(z_1, z_2, encoder, [*lines], colors=style.CONTRAST, linewidths=0.9)
+    unseen = [name for name, levels in (("p", filled), ("q", lines)) if not levels]
+    if unseen:
+        place: dict[str, Any] = {"x": 0.02, "y": 0.02, "va": "bottom", "fontsize": 7}
+        said = f"no {' or '.join(unseen)} in view"
+        axes.text(s=said, transform=axes.transAxes, path_effects=_HALO, **place)
     axes.set(aspect="equal", xlim=z_1[[0, -1]], ylim=z_2[[0, -1]])
 
 
-def _levels(density: NDArray[np.float64], cell: float) -> list[float]:
-    """Return the densities above which the shares `MASSES` of the mass lie, rising."""
+def _levels(density: NDArray[np.float64], cell: float) -> dict[float, float]:
+    """Return the densities above which the shares `MASSES` of the mass lie, rising, with these.
+
+    Left out are shares that the window does not hold, and what no line in it encloses.
+    """
     falling = np.sort(density, axis=None)[::-1]
     mass = np.cumsum(falling) * cell
-    places = [min(int(np.searchsorted(mass, share)), falling.size - 1) for share in MASSES]
-    return [float(falling[place]) for place in reversed(places)]
+    held = [share for share in reversed(MASSES) if mass[-1] >= share]
+    levels = {float(falling[np.searchsorted(mass, share)]): share for share in held}
+    return {level: share for level, share in levels.items() if falling[-1] < level < falling[0]}
 
 
-def _shade(index: int) -> tuple[float, float, float]:
-    share = 0.25 + 0.6 * index / (len(MASSES) - 1)
+def _shade(mass: float) -> tuple[float, float, float]:
+    share = 0.85 - 0.6 * MASSES.index(mass) / (len(MASSES) - 1)
     red, green, blue = (1 - share * (1 - c) for c in mpl.colors.to_rgb(style.ACCENT))
     return red, green, blue
 
@@ -222,7 +236,7 @@ def _mosaic(model: FlowVAE, images: Images) -> NDArray[np.float64]:
 
 
 def _picture(axes: Axes, image: NDArray[np.float64]) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(image, cmap=style.GREYS, vmin=0, vmax=1, interpolation="nearest")
     _bare(axes)
 
 

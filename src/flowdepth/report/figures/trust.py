@@ -96,7 +96,7 @@ def _limit(axes: Axes, summary: pd.DataFrame) -> None:
             percentage = f"{100 * shares[label.get_text()]:.1f}"
             _percentage(axes, label.get_position()[0], percentage, ha="center")
     _percentage(axes, axes.get_xlim()[1], f"  % > {K_HAT_LIMIT}", ha="left")
-    axes.set_ylabel("Pareto shape\n$\\hat{k}$ of the weights")
+    axes.set_ylabel("Pareto shape\n$\\hat{k}$ of the weights", parse_math=True)
 
 
 def _percentage(axes: Axes, x: float, text: str, ha: str) -> None:
