@@ -16,6 +16,10 @@ report: "workflow/report/workflow.rst"
 
 # Validates the configuration into `study`, and names the files of its results.
 include: "workflow/rules/study.smk"
+# Runs again what does not belong to the study, by the provenance beside it.
+include: "workflow/rules/plan.smk"
+# One Snakemake at a time.
+include: "workflow/rules/lock.smk"
 # Before the first job: looks for damage, and on a cluster at the queue.
 include: "workflow/rules/start.smk"
 

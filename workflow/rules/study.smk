@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path[:] = [
     place for place in sys.path if place not in ("", os.getcwd(), workflow.basedir)
 ]
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 
 from snakemake.exceptions import WorkflowError
 
