@@ -42,7 +42,7 @@ def train_pack(command: PackCommand) -> None:
         recorder.write(record, outputs.values(), bookmark.earlier, **used(device))
 
 
-def _outcome(record: SeedRecord) -> dict[str, int | str]:
+def _outcome(record: SeedRecord) -> checkpoint.Outcome:
     return {
         "seed": record.seed,
         "status": "failed" if record.failed else "done",
