@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from flowdepth.base.errors import UserError
 from flowdepth.compute.streams import generator
@@ -213,11 +217,54 @@ def test_torn_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     prepared.save(prepare(Dataset()), path)
     foreign = tmp_path / "foreign.safetensors"
-    prepared.safetensors.torch.save_file({"weight": torch.zeros(3)}, foreign)
+    save_file({"weight": torch.zeros(3)}, foreign)
     path.write_bytes(path.read_bytes()[:-1])
     for wrong in (path, foreign, tmp_path / "missing"):
         with pytest.raises(UserError, match=f"{wrong}: found no readable images"):
             prepared.load(wrong)
+
+
+Parts = tuple[dict[str, torch.Tensor], dict[str, object]]
+WRONG: dict[str, Callable[[dict[str, torch.Tensor], dict[str, object]], Parts]] = {
+    "no seed": lambda tensors, facts: (tensors, {k: v for k, v in facts.items() if k != "seed"}),
+    "height of another type": lambda tensors, facts: (tensors, facts | {"height": ""}),
+    "height in a list": lambda tensors, facts: (tensors, facts | {"height": [8]}),
+    "height and width of other images": lambda tensors, facts: (tensors, facts | {"height": 7}),
+    "fewer levels than values": lambda tensors, facts: (tensors, facts | {"train_levels": 2}),
+    "levels beyond a byte": lambda tensors, facts: (tensors, facts | {"levels": 257}),
+    "floats": lambda tensors, facts: (tensors | {"test": tensors["test"].float()}, facts),
+    "no image": lambda tensors, facts: (tensors | {"test": tensors["test"][:0].clone()}, facts),
+    "one row": lambda tensors, facts: (tensors | {"test": tensors["test"][0].clone()}, facts),
+    "another index": lambda tensors, facts: (
+        tensors | {"index.test": tensors["index.train"].clone()},
+        facts,
+    ),
+    "labels of others": lambda tensors, facts: (
+        tensors | {"test_labels": tensors["test_labels"][1:].clone()},
+        facts,
+    ),
+}
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
+def test_header_and_tensors_that_do_not_fit_are_refused(
+    tmp_path: Path, change: Callable[[dict[str, torch.Tensor], dict[str, object]], Parts]
+) -> None:
+    path = tmp_path / "a.safetensors"
+    prepared.save(prepare(Dataset(binarisation="dynamic")), path)
+    with safe_open(path, "pt") as file:
+        facts = json.loads(file.metadata()["images"])
+    tensors, facts = change(load_file(path), facts)
+    save_file(tensors, path, {"images": json.dumps(facts)})
+    with pytest.raises(UserError, match=rf"{path}: found no readable images \(.*again"):
+        prepared.load(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, "null", '"height"', "{1: 2}"])
+def test_header_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
+    save_file({"train": torch.zeros(3)}, tmp_path / "x", {"images": text})
+    with pytest.raises(UserError, match=r"x: found no readable images \("):
+        prepared.load(tmp_path / "x")
 
 
 def test_changed_pixel_changes_the_digest_of_its_split_alone() -> None:

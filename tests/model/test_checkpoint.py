@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from flowdepth.base.errors import UserError
 from flowdepth.model import checkpoint
@@ -50,6 +55,77 @@ def test_torn_missing_or_altered_model_is_refused(tmp_path: Path) -> None:
     for name in ("torn", "empty", "missing", "shallower"):
         with pytest.raises(UserError, match=f"{name}: not a readable model .*train again"):
             checkpoint.load(tmp_path / name)
+
+
+WRONG: dict[str, Callable[[dict], object]] = {
+    "list": lambda facts: [facts],
+    "text": lambda facts: "depth",
+    "nothing": lambda facts: {},
+    "no seed": lambda facts: facts | {"outcomes": []},
+    "outcomes of another type": lambda facts: facts | {"outcomes": {"seed": 4}},
+    "outcomes that are numbers": lambda facts: facts | {"outcomes": [4, 9]},
+    "outcome without a seed": lambda facts: facts | {"outcomes": [{"status": "done"}] * 2},
+    "seed of another type": lambda facts: facts | {"outcomes": [{"seed": [4], "status": "done"}]},
+    "status of another kind": lambda facts: facts | {"outcomes": [{"seed": 4, "status": "well"}]},
+    "depth that is a list": lambda facts: facts | {"depth": [2]},
+    "depth below 0": lambda facts: facts | {"depth": -2},
+    "depth of 6 GB": lambda facts: facts | {"depth": 10_000},
+    "endless depth": lambda facts: facts | {"depth": 10**30},
+    "no pixels": lambda facts: facts | {"pixels": 0},
+    "half a pixel": lambda facts: facts | {"pixels": 6.5},
+    "pixels of 6 GB": lambda facts: facts | {"pixels": 2**31 - 1},
+    "settings of another type": lambda facts: facts | {"settings": [1]},
+    "settings nested otherwise": lambda facts: facts | {"settings": {"model": {"hidden": 5}}},
+    "layers of 6 GB": lambda facts: facts | hidden([40_000, 40_000]),
+    "layers of more than numbers": lambda facts: facts | hidden([2**31 - 1] * 3),
+    "many layers": lambda facts: facts | hidden([1] * 1000),
+    "many seeds": lambda facts: (
+        facts | {"outcomes": [{"seed": seed, "status": "done"} for seed in range(10_000)]}
+    ),
+}
+
+
+def hidden(layers: list[int]) -> dict:
+    model = SETTINGS.model.model_dump(mode="json") | {"hidden": layers}
+    return {"settings": SETTINGS.model_dump(mode="json") | {"model": model}}
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
+def test_header_of_other_types_or_sizes_is_refused_before_anything_is_built(
+    tmp_path: Path, change: Callable[[dict], object]
+) -> None:
+    path, (model, header) = tmp_path / "model.safetensors", pack()
+    checkpoint.save(path, model, header)
+    with safe_open(path, "pt") as file:
+        facts = json.loads(file.metadata()["header"])
+    save_file(model.state_dict(), path, {"header": json.dumps(change(facts))})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=r"not a readable model \(.*train again") as caught:
+        checkpoint.load(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "null", '{"depth": NaN}'])
+def test_header_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
+    save_file(pack()[0].state_dict(), tmp_path / "x", {"header": text})
+    with pytest.raises(UserError, match="not a readable model"):
+        checkpoint.load(tmp_path / "x")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_parameters_of_another_type_become_numbers_of_this_one(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    path, (model, header) = tmp_path / "model.safetensors", pack()
+    checkpoint.save(path, model.to(dtype), header)
+    loaded, _ = checkpoint.load(path)
+    assert {value.dtype for value in loaded.state_dict().values()} == {torch.float32}
+
+
+def test_folder_in_the_place_of_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not a readable model"):
+        checkpoint.load(tmp_path)
 
 
 def test_model_of_another_pack_is_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ REDO = "delete the file and run snakemake again"
 
 _NO_TABLE = (
     *(pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError),
-    pa.ArrowInvalid,
+    *(pa.ArrowInvalid, OSError),
 )
 
 
@@ -85,7 +85,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run snakemake to make it") from None
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error}); {REDO}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: found {type(content).__name__}, expected an object; {REDO}")
@@ -208,7 +208,7 @@ def read_examples(pack: Path, count: int) -> Examples:
             }
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run snakemake to make it") from None
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: damaged or of another kind ({error}); {REDO}") from None
     return Examples(seeds, **images)
 

@@ -7,17 +7,32 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import safetensors.torch
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_bytes
+from flowdepth.base.words import reason
 from flowdepth.settings.datasets import SPLITS
+from flowdepth.settings.sections import Section
+from flowdepth.settings.values import Count, Index, Whole
 
-_FACTS = ("height", "width", "levels", "train_levels", "seed")
+_Levels = Annotated[Whole, Field(ge=2, le=256)]
+
+
+class _Facts(Section):
+    """What the header holds beside the tensors."""
+
+    height: Count
+    width: Count
+    levels: _Levels
+    train_levels: _Levels
+    seed: Index
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,7 @@ def save(images: Images, path: Path) -> None:
     tensors |= {f"index.{split}": rows for split, rows in images.index.items()}
     if images.test_labels is not None:
         tensors["test_labels"] = images.test_labels
-    facts = {name: getattr(images, name) for name in _FACTS}
+    facts = {name: getattr(images, name) for name in _Facts.model_fields}
     # One entry only: safetensors writes several in random order.
     metadata = {"images": json.dumps(facts)}
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
@@ -100,14 +115,34 @@ def load(path: Path) -> Images:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json.loads((file.metadata() or {})["images"])
-        return Images(
+            facts = _Facts.model_validate_json((file.metadata() or {})["images"])
+        images = Images(
             **{split: tensors[split] for split in SPLITS},
-            **{name: facts[name] for name in _FACTS},
+            **facts.model_dump(),
             test_labels=tensors.get("test_labels"),
             index={split: tensors[f"index.{split}"] for split in SPLITS},
         )
-    except (OSError, SafetensorError, KeyError) as error:
+        _check(images)
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise UserError(
-            f"{path}: found no readable images ({error}); delete the file and prepare them again"
+            f"{path}: found no readable images ({reason(error)}); delete the file and prepare them "
+            "again"
         ) from error
+    return images
+
+
+def _check(images: Images) -> None:
+    levels = {"train": images.train_levels, "validation": images.levels, "test": images.levels}
+    for split in SPLITS:
+        pixels = getattr(images, split)
+        _check_tensor(split, pixels, torch.uint8, (len(pixels), images.pixels))
+        _check_tensor(f"index.{split}", images.index[split], torch.int64, (len(pixels),))
+        if pixels.max() >= levels[split]:
+            raise ValueError(f"{split} holds {pixels.max()}, which is no level of {levels[split]}")
+    if images.test_labels is not None:
+        _check_tensor("test_labels", images.test_labels, torch.int64, (len(images.test),))
+
+
+def _check_tensor(name: str, found: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    if found.dtype != dtype or found.shape != shape or 0 in shape:
+        raise ValueError(f"{name} is {found.dtype} {[*found.shape]}, not {dtype} {[*shape]}")

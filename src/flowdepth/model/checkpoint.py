@@ -4,29 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired
 
 import safetensors.torch
 import torch
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
+from typing_extensions import TypedDict
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_bytes
+from flowdepth.base.words import reason
 from flowdepth.model.replicas import build
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import TrainSettings, flat
+from flowdepth.settings.values import Count, Depth, Index
+
+# What reading and filling raise where a header has other types or nesting.
+_BROKEN = (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError)
+
+
+class Outcome(TypedDict):
+    """What became of a seed in training."""
+
+    seed: Index
+    status: Literal["done", "failed"]
+    message: NotRequired[str]
+    best_epoch: NotRequired[Index]
+    epochs: NotRequired[Index]
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a model file says of itself; ``outcomes`` holds a dictionary a seed."""
+    """What a model file says of itself, with an outcome a seed."""
 
     settings: TrainSettings
-    depth: int
-    pixels: int
-    outcomes: list[dict[str, Any]]
+    depth: Depth
+    pixels: Count
+    outcomes: Annotated[list[Outcome], Field(min_length=1)]
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -77,22 +95,25 @@ def load(path: Path, device: torch.device | str = "cpu") -> tuple[FlowVAE, Heade
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {})["header"])
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        header = Header(
-            settings=TrainSettings.model_validate(facts["settings"]),
-            depth=facts["depth"],
-            pixels=facts["pixels"],
-            outcomes=facts["outcomes"],
-        )
-        model = build(
-            header.settings.model, header.settings.flow, header.depth, header.pixels, header.seeds
-        )
-        model.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        header = TypeAdapter(Header).validate_python(facts)
+        model = _filled(header, state)
+    except _BROKEN as error:
         raise UserError(
-            f"{path}: not a readable model ({reason}); delete it and train again"
+            f"{path}: not a readable model ({reason(error)}); delete it and train again"
         ) from error
     return model.to(device).eval(), header
+
+
+def _filled(header: Header, state: dict[str, Tensor]) -> FlowVAE:
+    """Return the model of these parameters: a header alone takes no memory, whatever it says."""
+    settings = header.settings
+    with torch.device("meta"):
+        model = FlowVAE(
+            settings.model, settings.flow, header.depth, header.pixels, len(header.seeds)
+        )
+    own = {name: value.to(torch.float32, copy=True) for name, value in state.items()}
+    model.load_state_dict(own, assign=True)
+    return model
 
 
 def replica(model: FlowVAE, header: Header, row: int) -> FlowVAE:

@@ -44,7 +44,7 @@ def train_pack(command: PackCommand) -> list[SeedRecord]:
     return pack.records
 
 
-def _outcome(record: SeedRecord) -> dict[str, int | str]:
+def _outcome(record: SeedRecord) -> checkpoint.Outcome:
     return {
         "seed": record.seed,
         "status": "failed" if record.failed else "done",
