@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -148,6 +149,15 @@ def test_gaps_have_the_rows_of_the_finished_seeds() -> None:
     assert frame["log_p"].tolist() == [-30, -40]
     assert frame["approximation"].tolist() == [0.5, 0.5]
     assert frame["amortisation"].tolist() == [1.5, 1.5]
+
+
+@pytest.mark.parametrize("bound", ["elbo", "optimised_elbo", "log_p"])
+def test_a_seed_with_a_gap_that_is_no_number_has_no_gaps(bound: str) -> None:
+    split = split_of()
+    broken = getattr(split, bound).clone()
+    broken[0, 1] = -math.inf
+    frame = gap_table.gaps_by_image(dataclasses.replace(split, **{bound: broken}), said())
+    assert set(frame["seed"]) == {7}
 
 
 def test_gaps_of_nothing_but_failures_have_their_columns() -> None:

@@ -133,7 +133,8 @@ def read_rows(packs: Sequence[Path], name: str, columns: Sequence[str]) -> pd.Da
     """
     frames = [read_table(pack / name, columns).assign(depth=depth_of(pack)) for pack in packs]
     # A column without a row has no type of number to give to the others.
-    whole = pd.concat([f for f in frames if len(f)] or frames, ignore_index=True)
+    filled = [frame for frame in frames if len(frame)]
+    whole = pd.concat(filled or [frame.astype(float) for frame in frames], ignore_index=True)
     return whole.sort_values(["depth", "seed"], kind="stable", ignore_index=True)
 
 

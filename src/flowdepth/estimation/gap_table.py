@@ -11,7 +11,7 @@ from flowdepth.model.checkpoint import Header
 
 
 def gaps_by_image(split: InferenceGap, header: Header) -> pd.DataFrame:
-    """Return a row per image and seed that finished with finite ELBOs."""
+    """Return a row per image and seed that finished with finite ELBOs and gaps."""
     columns = {
         "elbo": split.elbo,
         "optimised_elbo": split.optimised_elbo,
@@ -23,5 +23,6 @@ def gaps_by_image(split: InferenceGap, header: Header) -> pd.DataFrame:
     }
     frame = by_image(header.seeds, columns)
     failed = {o["seed"] for o in header.outcomes if o["status"] == "failed"}
-    failed |= {*frame.loc[~np.isfinite(frame["elbo"]), "seed"]}
+    sums = frame["elbo"] + frame["approximation"] + frame["amortisation"]
+    failed |= {*frame.loc[~np.isfinite(sums), "seed"]}
     return frame[~frame["seed"].isin(failed)]
