@@ -3,7 +3,6 @@
 # with.
 
 import os
-import signal
 import sys
 
 from flowdepth.cluster import submission
@@ -37,16 +36,7 @@ def submit_once():
     plugin.query_job_status = submission.keep_unanswered(plugin.query_job_status)
 
 
-def interrupt_once(*_):
-    """Stop at the first Ctrl-C; a second one would end Snakemake amid its clearing up."""
-    signal.signal(
-        signal.SIGINT, lambda *_: os.write(2, b"stopping: jobs save what they have\n")
-    )
-    raise KeyboardInterrupt
-
-
 onstart:
-    signal.signal(signal.SIGINT, interrupt_once)
     try:
         # Now, because Snakemake clears the results of what is to run again.
         if not LOOKS:
