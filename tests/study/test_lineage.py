@@ -97,7 +97,7 @@ EDITED = "flowdepth.shared@1"
 
 def test_other_images_than_were_prepared_are_told(results: Path) -> None:
     others = {**SOURCE, "own_images": "images@1"}
-    assert list(unfit(study(), results, code, others).values()) == ["data"]
+    assert list(unfit(study(), results, code, others).values()) == ["data (images)"]
 
 
 def test_evaluation_of_an_older_model_is_told(results: Path) -> None:

@@ -34,7 +34,7 @@ def test_status_agrees_with_what_snakemake_would_do(finished: Checkout, tmp_path
     table = status(study, *changes)
     assert row(table, "0 ") == ["0", "0+1", "done", "stale"]
     assert row(table, "5 ") == ["5", "0+1", "waiting", "waiting"]
-    assert "stale, settings: evaluate (2 jobs)" in table
+    assert "stale, settings (evaluate.samples): evaluate (2 jobs)" in table
     within = study.snakemake("status", *QUICK, *changes)
     assert within.returncode == 0
     assert table in within.stdout + within.stderr

@@ -52,7 +52,7 @@ def unfit(
         if code is not None:
             reasons += _outdated(study, job, facts, code(job.stage))
             if job.stage == "prepare" and facts.get("source") != source:
-                reasons.append("data")
+                reasons.append(_other_data(source, facts.get("source") or {}))
         if reasons:
             found[job] = ", ".join(reasons)
     return found
@@ -94,6 +94,14 @@ def _outdated(study: Study, job: Job, facts: Mapping[str, Any], code: str) -> It
     stamps = (dict(stamp.split("@") for stamp in text.split()) for text in (code, facts["code"]))
     if changed := _differing(*stamps):
         yield f"code ({_some([name.removeprefix('flowdepth.') for name in changed])})"
+
+
+def _other_data(now: Mapping[str, str], then: Mapping[str, str]) -> str:
+    arrays = (
+        dict(word.split("@") for word in side.get("own_images", "").split()) for side in (now, then)
+    )
+    names = _differing(*arrays)
+    return f"data ({_some(names)})" if names else "data"
 
 
 def _differing(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
