@@ -14,8 +14,9 @@ from flowdepth.base.errors import UserError
 from flowdepth.data.inputs import observed
 from flowdepth.data.prepare import prepare
 from flowdepth.data.prepared import Images
-from flowdepth.estimation.posteriors import Pair, compare
+from flowdepth.estimation.posteriors import Comparison, Pair, compare
 from flowdepth.model.replicas import build
+from flowdepth.model.vae import FlowVAE
 from flowdepth.report import style
 from flowdepth.report.figures import posteriors
 from flowdepth.report.figures.posteriors import Models, PosteriorResults
@@ -108,6 +109,19 @@ def test_a_posterior_that_cannot_be_drawn_is_told_of_in_its_panel(density: Tenso
         told[name] = [text.get_text() for text in panel.texts]
         assert len(panel.collections) == (2 if name == "" else 1)
     assert told == {"p": ["no p in view"], "q": ["no q in view"], "": []}
+
+
+def test_posteriors_too_narrow_to_be_measured_have_a_window(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def narrow(model: FlowVAE, x: Tensor) -> Comparison:
+        found = compare(model, x)
+        return dataclasses.replace(found, deviation=torch.zeros_like(found.deviation))
+
+    monkeypatch.setattr(posteriors, "IMAGES", 1)
+    monkeypatch.setattr(posteriors.estimation, "compare", narrow)
+    left, right = posteriors.posteriors(models(0), images).axes[1].get_xlim()
+    assert right - left == pytest.approx(0.12)
 
 
 def test_z_1_of_the_manifold_grows_to_the_right_and_z_2_upwards(images: Images) -> None:

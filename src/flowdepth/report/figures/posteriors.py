@@ -33,6 +33,7 @@ SIDE = 15  # images on a side of a manifold
 MASSES = (0.5, 0.9, 0.99)
 # Half-width of the windows in standard deviations of the broadest exact posterior.
 _DEVIATIONS = 3.5
+_NARROWEST = 0.06  # of these windows: no narrower posterior has a deviation that is known
 _PANEL = 1.12  # inches
 _HALO = [withStroke(linewidth=2, foreground="white")]
 
@@ -65,7 +66,7 @@ def posteriors(models: Models, prepared: Images) -> Figure:
         _picture(axes, image.view(prepared.height, prepared.width).numpy())
     compared = {k: estimation.compare(m, x) for k, m in models.items() if m is not None}
     deviations = [c.deviation.max().item() for c in compared.values()]
-    half_width = _DEVIATIONS * max(deviations, default=1.0)
+    half_width = max(_DEVIATIONS * max(deviations, default=1.0), _NARROWEST)
     for column, (k, model) in zip(panels[:, 1:].T, models.items(), strict=True):
         column[0].set_title(f"K = {k}" if model is not None else f"K = {k}  failed", fontsize=9)
         if model is not None:

@@ -1,0 +1,87 @@
+"""Whole studies of extreme settings and images: each has a page, whatever failed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from flowdepth.report import style
+from flowdepth.report.figures import posteriors
+from flowdepth.settings.study import read_study
+from flowdepth.study.check import check
+from markup import Page
+from whole import run_study
+
+NOISE = np.random.default_rng(0)
+GREY = NOISE.integers(0, 256, (60, 4, 4), dtype=np.uint8)
+TINY = 255 * NOISE.integers(0, 2, (9, 1, 2), dtype=np.uint8)
+MARK = {
+    "label": "US$",
+    "nll": 1e30,
+    "source": "a",
+    "quoted": "from memory",
+    "protocol": "c",
+    "depth": 2,
+}
+SMALL: dict[str, dict[str, Any]] = {
+    "model": {"hidden": [8], "latent": 2},
+    "training": {"epochs": 2, "batch_size": 8},
+    "objective": {"annealing": {"kind": "none"}},
+    "evaluate": {"samples": 20, "exact": True},
+    "gaps": {"images": 2, "steps": 4, "samples": 10},
+    "report": {"published": [MARK]},
+}
+DIVERGING = {"training": {"learning_rate": 1e30}}
+NORMAL = {"model": {"likelihood": "normal"}, "dataset": {"binarisation": "none"}}
+CASES: dict[str, tuple[dict[str, Any], np.ndarray]] = {
+    "all diverged": (DIVERGING, GREY),
+    "one diverged": ({**DIVERGING, "seeds": [5], "depths": [0]}, GREY),
+    "too wide to integrate": ({**NORMAL, "training": {"learning_rate": 1e3}}, GREY),
+    "one sample": ({"evaluate": {"samples": 1}, "gaps": {"samples": 1, "steps": 1}}, GREY),
+    "tiny images": ({"training": {"batch_size": 1}, "report": {"examples": 1}}, TINY),
+    "a latent line": ({"model": {"latent": 1}}, GREY),
+}
+
+
+def quick_save(
+    figure: Figure, folder: Path, name: str, formats: Sequence[str] = style.FORMATS, title: str = ""
+) -> list[Path]:
+    """Draw once, coarsely: whatever can fail does."""
+    assert not title, title
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=20)
+    paths = [folder / f"{name}.{form}" for form in formats]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(picture.getvalue())
+    return paths
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_study_of_extremes_has_a_page(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(style, "save", quick_save)
+    monkeypatch.setattr(posteriors, "IMAGES", 2)
+    changes, images = CASES[case]
+    np.savez(tmp_path / "own.npz", images=images)
+    settings: dict[str, Any] = {"name": "t", "depths": [0, 2], "seeds": [0, 1], "device": "cpu"}
+    settings |= {"dataset": {"name": "npz", "root": str(tmp_path / "own.npz")}}
+    settings |= SMALL
+    for name, change in changes.items():
+        settings[name] = settings[name] | change if isinstance(change, dict) else change
+    study = read_study(settings)
+    check(study)
+    page = " ".join(Page(run_study(study, tmp_path / "results", monkeypatch)).text.split())
+    if changes.get("training") == DIVERGING["training"]:
+        assert "No training finished, so there is no answer." in page
+        failed = page.count("non-finite loss in epoch 1")
+        assert failed >= len(study.depths) * len(study.seeds)
+    else:
+        assert "nats over 2 seeds" in page
