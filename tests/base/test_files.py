@@ -84,6 +84,55 @@ def test_a_file_system_without_locks_keeps_nobody_out(
         write_text(tmp_path / "a.txt", "whole")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".a.txt.{host}.x.partial.txt", ".a.txt.{host}..partial.txt", ".a.txt.{host}.partial.txt"),
+        *(".a.txt.{host}.-1.partial.txt", ".a.txt.{host}.1²3.partial.txt", ".a.txt.{host}.partial"),
+        *(".a.txt.{host}.{dead}.partial", ".a.txt.{host}.7.{dead}.partial.txt", ".partial"),
+        *(".a.txt.{host}.{dead}.partial.txt.bak", ".axtxt.{host}.{dead}.partial.txt"),
+    ],
+)
+def test_file_of_an_odd_name_is_nobodys_leftover(tmp_path: Path, name: str) -> None:
+    """A host may be called as another and a number."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    odd = tmp_path / name.format(host=socket.gethostname(), dead=ended.pid)
+    odd.touch()
+    write_text(tmp_path / "a.txt", "whole")
+    remove(tmp_path / "a.txt")
+    assert [*tmp_path.iterdir()] == [odd]
+
+
+def test_leftover_of_a_number_that_no_process_has_is_removed(tmp_path: Path) -> None:
+    (tmp_path / f".a.txt.{socket.gethostname()}.{10**30}.partial.txt").touch()
+    write_text(tmp_path / "a.txt", "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_folder_named_as_a_leftover_stays(tmp_path: Path) -> None:
+    folder = tmp_path / f".a.txt.{socket.gethostname()}.{10**9}.partial.txt"
+    folder.mkdir()
+    write_text(tmp_path / "a.txt", "whole")
+    remove(tmp_path / "a.txt")
+    assert [*tmp_path.iterdir()] == [folder]
+
+
+def test_leftovers_of_a_file_with_a_pattern_for_its_name_are_removed(tmp_path: Path) -> None:
+    (tmp_path / f".a[1]*.txt.{socket.gethostname()}.{10**9}.partial.txt").touch()
+    write_text(tmp_path / "a[1]*.txt", "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a[1]*.txt"]
+
+
+def test_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(
+        UserError, match=r"a\.txt: could not be .* needs a file where this folder is"
+    ):
+        write_text(tmp_path / "a.txt", "whole")
+    assert [*tmp_path.iterdir()] == [tmp_path / "a.txt"]
+
+
 def test_missing_folder_is_made(tmp_path: Path) -> None:
     write_text(tmp_path / "new" / "folder" / "a.txt", "whole")
     assert (tmp_path / "new" / "folder" / "a.txt").read_text() == "whole"

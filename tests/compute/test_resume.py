@@ -104,6 +104,21 @@ def test_the_file_ends_with_the_digest_of_the_safetensors_before_it(path: Path) 
     assert safetensors.torch.load(content).keys() == {"model/x", "model/step"}
 
 
+@pytest.mark.parametrize("facts", ["[]", "{}", '{"identity": "a"}', "null", "{", "7"])
+def test_sound_file_of_another_kind_is_reported_and_not_used(path: Path, facts: str) -> None:
+    content = safetensors.torch.save({"model/x": torch.zeros(1)}, {"sidecar": facts})
+    path.write_bytes(content + hashlib.sha256(content).digest())
+    lines: Lines = []
+    assert sidecar(path, lines).recall() is None
+    assert "damaged" in lines[0]
+
+
+def test_folder_in_the_place_of_the_state_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UserError, match=r"a: unfinished work cannot be kept here \(Is a directory"):
+        sidecar(tmp_path / "a", []).recall()
+
+
 def test_state_of_other_settings_is_set_aside(path: Path) -> None:
     content = path.read_bytes()
     lines: Lines = []

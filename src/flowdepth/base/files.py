@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -76,6 +77,8 @@ def _refusal(error: OSError, path: Path, size: int) -> str:
         need = f"it needs {size:,} bytes where {free:,} are free: make room or raise the limit"
     elif error.errno in _NO_PERMISSION:
         need = f"it needs permission to write in {folder}: grant it, or mount that writable"
+    elif path.is_dir():
+        need = "it needs a file where this folder is: move that away"
     elif error.errno in _NO_FOLDER and not folder.is_dir():
         need = f"it needs a folder where the file {folder} is: move that away"
     return f"{path}: could not be written ({error.strerror or error}); {need}, then run again"
@@ -101,11 +104,12 @@ def _start(path: Path) -> str:
 
 
 def _remove_leftovers(path: Path) -> None:
-    start = _start(path)
-    for leftover in path.parent.glob(f"{start}*.partial*"):
-        pid = leftover.name.removeprefix(start).partition(".")[0]
-        if not lives(int(pid)):
-            leftover.unlink(missing_ok=True)
+    name = re.compile(rf"{re.escape(_start(path))}([0-9]+)\.partial{re.escape(path.suffix)}")
+    for leftover in path.parent.glob(".*.partial*"):
+        found = name.fullmatch(leftover.name)
+        if found and not lives(int(found[1])):
+            with suppress(OSError):  # a folder of such a name is none of ours
+                leftover.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

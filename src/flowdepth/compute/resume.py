@@ -106,14 +106,20 @@ class Sidecar(Bookmark):
         self.signal = signal.Signals(number).name
 
     def recall(self) -> Snapshot | None:
-        """Return the snapshot in the file, if it is whole and of the same identity."""
+        """Return the snapshot in the file, if it is whole and of the same identity.
+
+        Raises
+        ------
+        UserError
+            If something else than a file is in its place, or it may not be read.
+        """
         if not self.path.exists():
             return None
-        content = _verified(self.path.read_bytes())
-        if content is None:
+        content = _verified(self._read())
+        header = content and _header(content)
+        if not content or not header:
             self.log(f"{self.path}: damaged, so not used; starting from the beginning")
             return None
-        header = _header(content)
         if header["identity"] != self.identity:
             aside = self.path.with_suffix(f".{header['identity'][:8]}{self.path.suffix}")
             self.path.replace(aside)
@@ -123,6 +129,15 @@ class Sidecar(Bookmark):
             self.earlier = header["seconds"]
         self.log(f"{self.path}: going on after {header['seconds']:.0f} s of work")
         return Snapshot(_groups(content), header["facts"])
+
+    def _read(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: unfinished work cannot be kept here ({error.strerror}); move away "
+                "what is in its place, then run again"
+            ) from error
 
     def keep(self, snapshot: Callable[[], Snapshot]) -> None:
         """Take ``snapshot()`` for where the computation stands, until the next call."""
@@ -183,12 +198,14 @@ def _verified(sealed: bytes) -> bytes | None:
     return content if content and hashlib.sha256(content).digest() == digest else None
 
 
-def _header(content: bytes) -> dict[str, Any]:
+def _header(content: bytes) -> dict[str, Any] | None:
+    """Return identity, seconds and facts; None where a sound file is none of a `Sidecar`."""
     size = int.from_bytes(content[:8], "little")
-    header: dict[str, Any] = json.loads(
-        json.loads(content[8 : 8 + size])["__metadata__"]["sidecar"]
-    )
-    return header
+    try:
+        header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["sidecar"])
+        return {key: header[key] for key in ("identity", "seconds", "facts")}
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _groups(content: bytes) -> dict[str, dict[str, Tensor]]:

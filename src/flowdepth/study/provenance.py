@@ -127,7 +127,7 @@ def read(path: Path) -> dict[str, Any]:
             return facts
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run snakemake to make it") from None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise UserError(
         f"{path}: damaged, its contents do not have the sum it gives itself; {_redo(path)}"
