@@ -150,6 +150,21 @@ def test_row_that_does_not_fit_is_tried_once_and_explained() -> None:
     assert tried == [5, 2, 1]
 
 
+def test_fewer_rows_are_tried_where_the_machines_memory_is_too_small(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work(rows: int) -> Tensor:
+        return torch.empty(rows - 2, 10**7, 10**7) if rows > 2 else torch.empty(rows)
+
+    assert halved(9, work).shape == (2,)
+    assert "9 rows at once do not fit this machine's memory; trying 4" in capsys.readouterr().out
+    with (
+        pytest.raises(UserError, match=r"this does not fit this machine's.*larger one$"),
+        enough("this"),
+    ):
+        torch.empty(10**7, 10**7)
+
+
 def test_errors_other_than_a_lack_of_memory_pass_through() -> None:
     with pytest.raises(RuntimeError, match="other"), enough("this"):
         raise RuntimeError("other")

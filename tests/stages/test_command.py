@@ -67,6 +67,27 @@ def job(folder: Path, code: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        ("MemoryError()", "error: this needs more memory than there is (MemoryError); free it"),
+        (
+            "RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')",
+            "than there is (DefaultCPU",
+        ),
+        ("UserError('é ☃')", r"error: \xe9 \u2603"),
+    ],
+)
+def test_a_lack_of_memory_and_a_mistake_are_said_to_any_terminal(failure: str, words: str) -> None:
+    code = STOPPED.replace("import Stopped", "import UserError, Stopped")
+    code = code.replace('StoppedError("SIGTERM: saved")', failure)
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, words in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("end", "code"),
     [("return", 0), ("raise UserError", 1), ("raise StoppedError", 75), ("raise OSError", 1)],
 )

@@ -11,7 +11,7 @@ import pytest
 from flowdepth.data.prepare import prepare
 from flowdepth.data.prepared import Images
 from flowdepth.model import checkpoint
-from flowdepth.settings.sections import Dataset
+from flowdepth.settings.sections import Dataset, Model
 from flowdepth.settings.study import Study, read_study
 from flowdepth.study import provenance
 from trained import leave_images, pack_command, pack_of
@@ -51,6 +51,16 @@ def test_training_writes_model_history_and_provenance(tmp_path: Path, images: Im
     assert facts["peak_memory_mb"] > 50
     line = r"epoch 2  train -\d+\.\d\d  validation -\d+\.\d\d nats .* beta 1\.00  [\d,]+ images/s"
     assert pd.Series(done.stdout.splitlines()).str.match(line).sum() == 1
+
+
+def test_a_model_that_does_not_fit_the_memory_is_refused(tmp_path: Path, images: Images) -> None:
+    leave_images(tmp_path, images)
+    large = study().model_copy(update={"model": Model(hidden=(10_000_000, 10_000_000))})
+    done = subprocess.run(pack_command("train", tmp_path, large), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "error: training 2 seeds at K = 2 does not fit this machine's memory (" in done.stderr
+    assert "set seeds_per_job to 1 or less, free it of other processes" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])

@@ -93,7 +93,7 @@ def shown(exhibit, files):
     """The files of a figure or a table; Snakemake's own report shows the first."""
     caption = Path(".snakemake", "captions", f"{Path(files[0]).stem}.rst").absolute()
     if workflow.is_main_process and (
-        not caption.exists() or caption.read_text() != exhibit.caption
+        not caption.exists() or caption.read_text(encoding="utf-8") != exhibit.caption
     ):
         write_text(caption, exhibit.caption)
     category = registry.SECTIONS[exhibit.section]

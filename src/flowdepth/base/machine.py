@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import psutil
+
+# What torch and the libraries below it say.
+_NO_MEMORY = re.compile(
+    "out of memory|not enough memory|allocate memory|bad_alloc|size calculation overflowed"
+    "|could not create a (memory|primitive)"
+)
 
 
 def gpus() -> int:
@@ -19,10 +26,21 @@ def free_memory() -> int:
     return available
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an exception says that memory is used up, this machine's or a GPU's.
+
+    torch has a type of its own for the second alone.
+    """
+    said = isinstance(error, RuntimeError | OSError) and _NO_MEMORY.search(str(error))
+    return isinstance(error, MemoryError) or bool(said)
+
+
 def lives(pid: int) -> bool:
     """Return whether a process of this number runs here, be it another one than was meant."""
     try:
         os.kill(pid, 0)
+    except OverflowError:  # no system gives out such a number
+        return False
     except OSError as error:  # where permission is missing, there is one
         return not isinstance(error, ProcessLookupError)
     return True

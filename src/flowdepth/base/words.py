@@ -1,6 +1,9 @@
-"""What others wrote, on one line of a message."""
+"""Words for a terminal: what others wrote, on one line, and characters that it lacks."""
 
 from __future__ import annotations
+
+import io
+import sys
 
 _MOST = 200
 
@@ -17,3 +20,10 @@ def plain(text: str) -> str:
 def reason(error: BaseException) -> str:
     """Return what an exception says, or what it is called."""
     return plain(" ".join(str(error).split())) or type(error).__name__
+
+
+def escape_output() -> None:
+    """Have what is printed escape the characters that the terminal's encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""What to do when a GPU's memory is too small."""
+"""What to do when memory is too small, a GPU's or the machine's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import TypeVar
 import torch
 
 from flowdepth.base.errors import UserError
+from flowdepth.base.machine import lacks_memory
+from flowdepth.base.words import reason
 
 T = TypeVar("T")
+_SHORTAGES = (RuntimeError, MemoryError, OSError)
 
 
 def halved(rows: int, work: Callable[[int], T]) -> T:
-    """Return ``work(rows)``, with half as many rows as long as they do not fit a GPU's memory.
+    """Return ``work(rows)``, with half as many rows as long as they do not fit the memory.
 
     Raises
     ------
@@ -24,9 +27,12 @@ def halved(rows: int, work: Callable[[int], T]) -> T:
     while rows > 1:
         try:
             return work(rows)
-        except torch.OutOfMemoryError:
+        except _SHORTAGES as error:
+            if not lacks_memory(error):
+                raise
             print(
-                f"{rows} rows at once do not fit the GPU's memory; trying {rows // 2}", flush=True
+                f"{rows} rows at once do not fit {_whose(error)} memory; trying {rows // 2}",
+                flush=True,
             )
         # Not before the exception is gone, whose traceback holds tensors.
         torch.cuda.empty_cache()
@@ -37,7 +43,7 @@ def halved(rows: int, work: Callable[[int], T]) -> T:
 
 @contextmanager
 def enough(what: str, advice: str = "") -> Iterator[None]:
-    """Say what does not fit a GPU's memory, and what else than a larger GPU would help.
+    """Say what does not fit the memory, and what else than a larger machine would help.
 
     Raises
     ------
@@ -46,9 +52,15 @@ def enough(what: str, advice: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        reason = " ".join(str(error).split(". ")[:2])
+    except _SHORTAGES as error:
+        if not lacks_memory(error):
+            raise
+        or_cpu = ", or set device to cpu" if isinstance(error, torch.OutOfMemoryError) else ""
         raise UserError(
-            f"{what} does not fit the GPU's memory ({reason}); {advice}free it of other processes, "
-            "take a larger one, or set device to cpu"
+            f"{what} does not fit {_whose(error)} memory ({reason(error)}); {advice}free it of "
+            f"other processes, or take a larger one{or_cpu}"
         ) from error
+
+
+def _whose(error: BaseException) -> str:
+    return "the GPU's" if isinstance(error, torch.OutOfMemoryError) else "this machine's"

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flowdepth.base.errors import UserError
+from flowdepth.base.words import escape_output
 from flowdepth.monitor.jobs import STATES, Job, read_plan
 from flowdepth.monitor.verify import verdict
 
@@ -115,6 +116,7 @@ def main() -> None:
     if {"-h", "--help"} & set(options):
         print(__doc__, end="")
         return
+    escape_output()
     sums = "--sums" in options
     try:
         plan = read_plan([option for option in options if option != "--sums"])

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flowdepth.base.errors import UserError
+from flowdepth.base.words import escape_output
 from flowdepth.monitor.jobs import Job, Plan, State, read_plan
 from flowdepth.monitor.status import counts, notes, progress
 
@@ -125,6 +126,7 @@ def main() -> None:
     if {"-h", "--help"} & set(options):
         print(__doc__, end="")
         return
+    escape_output()
     console = Console(highlight=False)
     try:
         plan = read_plan(options)

@@ -29,6 +29,8 @@ from pydantic import ValidationError
 
 from flowdepth.base import heartbeat
 from flowdepth.base.errors import StoppedError, UserError
+from flowdepth.base.machine import lacks_memory
+from flowdepth.base.words import escape_output, reason
 from flowdepth.report import registry
 from flowdepth.settings.messages import describe
 from flowdepth.settings.sections import Dataset
@@ -56,10 +58,18 @@ def _alive(stage: Callable[[], None]) -> None:
 
 def guarded(stage: Callable[[], None]) -> None:
     """Turn a user's mistake, and a signal to stop, into message and exit code."""
+    escape_output()
     try:
         stage()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not lacks_memory(error):
+            raise
+        sys.exit(
+            f"error: this needs more memory than there is ({reason(error)}); free it of other "
+            "processes, or take a larger machine"
+        )
     except StoppedError as stopped:
         _leave(str(stopped))
     except KeyboardInterrupt:

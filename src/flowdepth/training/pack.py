@@ -26,19 +26,19 @@ def train(
     log: Callable[[str], None] = print,
 ) -> PackTraining:
     """Return the finished training of ``seeds`` at ``depth``."""
-    model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
     print(f"training K = {depth}, seeds {seeds}, on {device}", flush=True)
-    pack = PackTraining(
-        model,
-        seeds,
-        lambda epoch: inputs.epoch_images(images, seeds, epoch, dtype),
-        inputs.observed(images, "validation", dtype),
-        settings.training,
-        settings.objective,
-        bookmark,
-    )
     advice = f"set seeds_per_job to {len(seeds) // 2} or less, " if len(seeds) > 1 else ""
     with enough(f"training {len(seeds)} seed{'s' * (len(seeds) > 1)} at K = {depth}", advice):
+        model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
+        pack = PackTraining(
+            model,
+            seeds,
+            lambda epoch: inputs.epoch_images(images, seeds, epoch, dtype),
+            inputs.observed(images, "validation", dtype),
+            settings.training,
+            settings.objective,
+            bookmark,
+        )
         pack.run(log)
     for record in pack.records:
         print(f"seed {record.seed}: {record.message or f'best epoch {record.best_epoch}'}")
