@@ -63,6 +63,17 @@ def test_edited_images_alone_are_prepared_again(hostile: Checkout) -> None:
     assert hostile.jobs("prepare", *overlays) == {"prepare npz"}
 
 
+def test_study_is_planned_twice_where_no_character_beyond_ascii_is_known(hostile: Checkout) -> None:
+    """Python decides at its start what a file or a terminal holds; captions are read again."""
+    variables = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "snakemake", "--dry-run"]
+    command += ["--configfile", "studies/quick.yaml", "own.yaml"]
+    for _ in range(2):
+        environment = hostile.environment | variables
+        done = subprocess.run(command, cwd=hostile.folder, env=environment, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+
+
 def test_checkout_with_braces_in_its_path_is_refused(fresh: Checkout, tmp_path: Path) -> None:
     refused = fresh.copy(tmp_path / "{b}").snakemake("--dry-run")
     assert refused.returncode == 1
