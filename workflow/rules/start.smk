@@ -41,8 +41,10 @@ onstart:
         # Now, because Snakemake clears the results of what is to run again.
         if not LOOKS:
             provenance.verify_changed(FOLDER)
-            running.refuse_running(FOLDER)
+        # The queue knows jobs on every node, and can be overruled.
         if workflow.executor_plugin.name == "slurm":
             submit_once()
+        elif not LOOKS:
+            running.refuse_running(FOLDER)
     except UserError as error:
         raise WorkflowError(str(error))
