@@ -118,6 +118,13 @@ def test_images_of_an_npz_pool_keep_their_pixels_and_labels(tmp_path: Path) -> N
     assert torch.equal(images.test_labels, images.index["test"])
 
 
+def test_levels_that_fill_a_byte_come_back(tmp_path: Path) -> None:
+    root = npz(tmp_path / "x.npz", images=np.full((30, 3, 4), 255, np.uint8))
+    images = prepare(Dataset(name="npz", root=root, binarisation="none"))
+    prepared.save(images, tmp_path / "images.safetensors")
+    assert prepared.load(tmp_path / "images.safetensors").levels == 256
+
+
 def test_validation_split_of_an_npz_is_taken_from_train(tmp_path: Path) -> None:
     train, test = grey(30), grey(6)
     root = npz(tmp_path / "x.npz", train=train, test=test, test_labels=np.arange(6))

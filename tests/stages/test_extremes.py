@@ -20,7 +20,7 @@ from whole import run_study
 
 NOISE = np.random.default_rng(0)
 GREY = NOISE.integers(0, 256, (60, 4, 4), dtype=np.uint8)
-TINY = 255 * NOISE.integers(0, 2, (9, 1, 2), dtype=np.uint8)
+TINY = 255 * NOISE.integers(0, 2, (40, 1, 2), dtype=np.uint8)
 MARK = {
     "label": "US$",
     "nll": 1e30,

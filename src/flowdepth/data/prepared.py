@@ -137,7 +137,7 @@ def _check(images: Images) -> None:
         pixels = getattr(images, split)
         _check_tensor(split, pixels, torch.uint8, (len(pixels), images.pixels))
         _check_tensor(f"index.{split}", images.index[split], torch.int64, (len(pixels),))
-        if pixels.max() >= levels[split]:
+        if int(pixels.max()) >= levels[split]:  # 256 is no uint8
             raise ValueError(f"{split} holds {pixels.max()}, which is no level of {levels[split]}")
     if images.test_labels is not None:
         _check_tensor("test_labels", images.test_labels, torch.int64, (len(images.test),))

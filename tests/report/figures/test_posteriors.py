@@ -66,6 +66,12 @@ def test_the_formulas_of_the_legend_are_set_as_mathematics() -> None:
     assert [text.get_parse_math() for text in formulas(figure)] == [True, True]
 
 
+def test_the_scale_stands_where_something_is_drawn(images: Images) -> None:
+    one = posteriors.posteriors({0: None, **models(2)}, images)
+    assert [len(words) for words in texts(one)[-3:]] == [0, 0, 2]
+    assert not any(texts(posteriors.posteriors(models(failed=(0, 2)), images)))
+
+
 def test_each_panel_gives_its_own_divergence(images: Images) -> None:
     shown = models(0, 2)
     figure = posteriors.posteriors(shown, images)

@@ -71,7 +71,10 @@ def posteriors(models: Models, prepared: Images) -> Figure:
         column[0].set_title(f"K = {k}" if model is not None else f"K = {k}  failed", fontsize=9)
         if model is not None:
             _column(column, model, x, compared[k], half_width)
-    _scale_bar(panels[-1, 1], half_width)
+    for axes, model in zip(panels[-1, 1:], models.values(), strict=True):
+        if model is not None:
+            _scale_bar(axes, half_width)
+            break
     return figure
 
 
