@@ -94,6 +94,34 @@ def closed_form(vae: FlowVAE, images: Tensor) -> Tensor:
     return MultivariateNormal(centre, covariance.unsqueeze(1)).log_prob(x)
 
 
+def posterior_precision(vae: FlowVAE) -> tuple[Tensor, Tensor]:
+    """Return ``I + W W^T / sigma^2`` and ``W / sigma^2`` of probabilistic PCA, one replica."""
+    weight = vae.output.weight[0].detach()
+    scaled = weight * (-2 * vae.observation.log_scale.detach()).exp().squeeze()
+    return torch.eye(len(weight), dtype=weight.dtype) + scaled @ weight.mT, scaled
+
+
+def exact_posterior(vae: FlowVAE, images: Tensor) -> MultivariateNormal:
+    """Return that of probabilistic PCA, one replica, for images [N, P]."""
+    precision, scaled = posterior_precision(vae)
+    centred = images - vae.output.bias[0].detach()
+    mean = torch.linalg.solve(precision, scaled @ centred.mT).mT
+    return MultivariateNormal(mean, precision_matrix=precision)
+
+
+def make_encoder_optimal(vae: FlowVAE) -> None:
+    """Have the encoder of probabilistic PCA give the best diagonal Gaussian, before any flow."""
+    precision, scaled = posterior_precision(vae)
+    towards_mean = torch.linalg.solve(precision, scaled)
+    latent = vae.latent
+    with torch.no_grad():
+        vae.head.weight.zero_()
+        vae.head.weight[0, :, :latent] = towards_mean.mT
+        vae.head.bias[0, 0, : 2 * latent] = torch.cat(
+            [-towards_mean @ vae.output.bias[0, 0], -precision.diagonal().log()]
+        )
+
+
 def leave_heartbeat(
     path: Path, doing: str = "", process: Process | None = None, host: str = ""
 ) -> None:

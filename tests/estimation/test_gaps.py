@@ -11,7 +11,16 @@ from flowdepth.estimation import gaps
 from flowdepth.estimation.gaps import InferenceGap, inference_gap, optimise
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Flow, Gaps
-from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
+from helpers import (
+    Dying,
+    KilledError,
+    binary_images,
+    closed_form,
+    make_encoder_optimal,
+    posterior_precision,
+    ppca,
+    small_vae,
+)
 
 SETTINGS = Gaps(images=1, steps=500, learning_rate=0.03, samples=10_000)
 FEW = SETTINGS.model_copy(update={"steps": 6, "samples": 50})
@@ -30,28 +39,10 @@ def correlated(depth: int) -> FlowVAE:
     return vae
 
 
-def posterior_precision(vae: FlowVAE) -> tuple[Tensor, Tensor]:
-    """Return ``I + W W^T / sigma^2`` and ``W / sigma^2`` of probabilistic PCA, one replica."""
-    weight = vae.output.weight[0].detach()
-    scaled = weight * (-2 * vae.observation.log_scale.detach()).exp().squeeze()
-    return torch.eye(len(weight), dtype=weight.dtype) + scaled @ weight.mT, scaled
-
-
 def diagonal_gap(vae: FlowVAE) -> float:
     """KL from the best diagonal Gaussian, which has the diagonal of the precision."""
     precision, _ = posterior_precision(vae)
     return 0.5 * (precision.diagonal().log().sum() - torch.logdet(precision)).item()
-
-
-def make_encoder_optimal(vae: FlowVAE) -> None:
-    precision, scaled = posterior_precision(vae)
-    towards_mean = torch.linalg.solve(precision, scaled)
-    with torch.no_grad():
-        vae.head.weight.zero_()
-        vae.head.weight[0, :, :2] = towards_mean.mT
-        vae.head.bias[0, 0] = torch.cat(
-            [-towards_mean @ vae.output.bias[0, 0], -precision.diagonal().log()]
-        )
 
 
 def split(vae: FlowVAE, images: Tensor, settings: Gaps = SETTINGS) -> InferenceGap:

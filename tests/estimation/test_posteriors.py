@@ -10,23 +10,12 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from flowdepth.base.errors import UserError
 from flowdepth.estimation.posteriors import compare, first_finished, pair, posterior_means
 from flowdepth.model import checkpoint
-from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Model, TrainSettings
-from helpers import binary_images, ppca, small_vae
+from helpers import binary_images, exact_posterior, ppca, small_vae
 
 
 def grey_images(count: int) -> Tensor:
     return torch.rand(count, 4, generator=torch.Generator().manual_seed(1)).double()
-
-
-def exact_posterior(vae: FlowVAE, images: Tensor) -> MultivariateNormal:
-    """That of probabilistic PCA, one replica."""
-    weight = vae.output.weight[0].detach()
-    scaled = weight * (-2 * vae.observation.log_scale.detach()).exp().squeeze()
-    precision = torch.eye(2, dtype=weight.dtype) + scaled @ weight.mT
-    centred = images - vae.output.bias[0].detach()
-    mean = torch.linalg.solve(precision, scaled @ centred.mT).mT
-    return MultivariateNormal(mean, precision_matrix=precision)
 
 
 def test_divergence_and_moments_are_those_of_the_closed_form() -> None:

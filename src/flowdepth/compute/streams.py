@@ -8,6 +8,7 @@ not on the other seeds of a pack, not on the depth, not on where a run was resum
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ def normals(
 def image_normals(
     seeds: tuple[int, ...],
     *path: str | int,
-    images: range,
+    images: Iterable[int],
     shape: tuple[int, ...],
     dtype: torch.dtype,
     device: torch.device | str,

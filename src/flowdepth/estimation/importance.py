@@ -92,7 +92,7 @@ def estimate(
     results = _Results(images, bookmark, log)
     every = images.expand(len(seeds), -1, -1)
     rest = partial(_estimate_rest, results, model, every, seeds, samples)
-    halved(results.rows or rows or _affordable_rows(model, images), rest)
+    halved(results.rows or rows or affordable_rows(model, images), rest)
     return Estimate(**results.whole)
 
 
@@ -211,7 +211,8 @@ def moments(log_w: Tensor) -> Moments:
     )
 
 
-def _affordable_rows(model: FlowVAE, images: Tensor) -> int:
+def affordable_rows(model: FlowVAE, images: Tensor) -> int:
+    """Return how many latent points may be decoded at once."""
     if images.device.type == "cpu":
         return _CPU_ROWS
     free, _ = torch.cuda.mem_get_info(images.device)

@@ -36,6 +36,11 @@ class Bernoulli(nn.Module):
         """Return E[x|z], the probability of a set pixel, in the shape of ``logits``."""
         return logits.sigmoid()
 
+    def sample(self, logits: Tensor, noise: Tensor) -> Tensor:
+        """Return pixels drawn from p(x|z) by standard normals, all in the shape of ``logits``."""
+        probability: Tensor = torch.special.ndtr(noise)
+        return (probability < self.mean(logits)).to(logits)
+
 
 class _BernoulliLogProb(torch.autograd.Function):
     """``-sum_i softplus(m_i)`` with ``m = (1 - 2 x) l``, positive where a pixel is missed.
@@ -104,6 +109,10 @@ class Normal(nn.Module):
     def mean(self, mean: Tensor) -> Tensor:
         """Return E[x|z], in the shape of ``mean``."""
         return mean
+
+    def sample(self, mean: Tensor, noise: Tensor) -> Tensor:
+        """Return pixels drawn from p(x|z) by standard normals, all in the shape of ``mean``."""
+        return torch.addcmul(mean, self.log_scale.exp(), noise)
 
 
 def observation(model: Model, replicas: int, pixels: int) -> Bernoulli | Normal:

@@ -62,15 +62,19 @@ class Posterior(NamedTuple):
         z_k, ladj = self.flow.forward(self._by_set(z_0))
         return z_0, z_k.view_as(z_0), ladj.view(z_0.shape[:-1])
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Return ``log q_K(z|x)`` [R, N, S] in nats at given points ``z`` [R, N, S, D].
+    def base(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the ``eps`` that `sample` moves to ``z`` [R, N, S, D], and the log-determinant.
 
         Through the flow's inverse, as accurate as that.
         """
         z_0, ladj = self.flow.inverse(self._by_set(z))
         eps = (z_0.view_as(z) - self.mu.unsqueeze(-2)) * (-0.5 * self.log_var).exp().unsqueeze(-2)
-        log_volume = 0.5 * self.log_var.sum(-1, keepdim=True)
-        return log_standard_normal(eps) - log_volume - ladj.view(z.shape[:-1])
+        return eps, ladj.view(z.shape[:-1])
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return ``log q_K(z|x)`` [R, N, S] in nats at given points ``z`` [R, N, S, D]."""
+        eps, ladj = self.base(z)
+        return log_standard_normal(eps) - 0.5 * self.log_var.sum(-1, keepdim=True) - ladj
 
     def _by_set(self, z: Tensor) -> Tensor:
         return z.reshape(z.shape[0], self._sets, -1, z.shape[-1])

@@ -189,6 +189,19 @@ class Gaps(Section):
     samples: Count = 1000
 
 
+class Certify(Section):
+    """Annealed importance sampling of a random sub-sample of test images; 0 images leave it out.
+
+    Of ``simulated`` images, drawn from the model, log p(x) is bounded from both sides.
+    """
+
+    images: Index = 100
+    simulated: Index = 50
+    distributions: Count = 400
+    chains: Count = 16
+    leapfrog: Count = 4
+
+
 class TrainSettings(Section):
     """Everything a training depends on beside its data, depth and seeds."""
 
