@@ -36,9 +36,11 @@ include: "workflow/rules/prepare.smk"
 include: "workflow/rules/train.smk"
 # Test log-likelihood by importance sampling -> K<depth>/seeds<pack>/metrics.csv
 include: "workflow/rules/evaluate.smk"
+# Where asked for: of some test images, log-likelihood by annealing
+include: "workflow/rules/certify.smk"
 # Where asked for: log-likelihood by quadrature
 include: "workflow/rules/exact.smk"
-# All depths and seeds -> metrics.csv, summary.csv, comparisons.csv, convergence.csv
+# All depths and seeds -> metrics.csv, summary.csv, comparisons.csv, certificate.csv and others
 include: "workflow/rules/summarise.smk"
 # Where asked for: the inference gap, split
 include: "workflow/rules/gaps.smk"

@@ -18,7 +18,7 @@ from flowdepth.settings.study import Study, read_study
 from flowdepth.stages import report
 from flowdepth.study import layout
 from helpers import leave_pack_provenance, leave_provenance
-from tabled import finish
+from tabled import ANNEALED, finish, write_certificate
 
 EPOCHS = 60
 IMAGES = 40
@@ -41,15 +41,18 @@ def fabricate_results(
     gain: float = 0.09,
     settings: Mapping[str, Any] | None = None,
     doubtful: Collection[int] = (),
+    bias: Mapping[int, float] | None = None,
 ) -> tuple[Study, list[Path]]:
     """Write the files of every pack under ``root``; return the study and the packs' folders.
 
     ``failed`` lists pairs of depth and seed; ``gain`` is in nats per doubling of K; at depths
-    ``doubtful`` every tenth image has a k_hat above the limit.
+    ``doubtful`` every tenth image has a k_hat above the limit. With ``bias``, in nats by depth,
+    some images are annealed.
     """
     study = read_study(
         {"name": "digits", "depths": depths, "seeds": seeds, "seeds_per_job": 3}
-        | {"gaps": {"images": 0}, **(settings or {})}
+        | {"gaps": {"images": 0}, "certify": {"images": ANNEALED if bias else 0}}
+        | (settings or {})
     )
     _write_dataset(root / "data", shape)
     packs = []
@@ -58,6 +61,8 @@ def fabricate_results(
             folder = layout.pack(root, depth, name)
             folder.mkdir(parents=True)
             _write_pack(folder, study, depth, pack, failed, shape, gain, depth in doubtful)
+            if study.certify.images:
+                write_certificate(folder, pack, (bias or {}).get(depth, 1.0), failed)
             packs.append(folder)
     return study, packs
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import linregress, ttest_rel
 
+from flowdepth.analysis.columns import CERTIFIED
 from flowdepth.analysis.comparisons import NEIGHBOUR, TREND, VANILLA, comparisons_table
 
 DEPTHS, SEEDS = (0, 1, 4, 8), (0, 1, 2, 3)
@@ -14,8 +15,8 @@ def study(
     depths: tuple[int, ...] = DEPTHS,
     seeds: tuple[int, ...] = SEEDS,
     failed: tuple[tuple[int, int], ...] = (),
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Metrics, and the images of the finished trainings, that belong together."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Metrics, and the images of the finished trainings, that belong together; none annealed."""
     chance = np.random.default_rng(0)
     images = pd.DataFrame(
         [
@@ -29,8 +30,9 @@ def study(
     metrics = nll.rename("nll").reset_index()
     broken = [pair in failed for pair in zip(metrics["depth"], metrics["seed"], strict=True)]
     metrics.loc[broken, "nll"] = np.nan
+    metrics["nll_importance"] = metrics["nll"]
     done = metrics.dropna()[["depth", "seed"]]
-    return metrics, images.merge(done)
+    return metrics, images.merge(done), pd.DataFrame(columns=[*CERTIFIED, "depth"])
 
 
 def rows(kind: str, *args: pd.DataFrame) -> pd.DataFrame:
@@ -52,14 +54,14 @@ def test_each_depth_is_compared_with_k_0_and_its_neighbour_and_all_by_a_trend() 
 
 
 def test_neighbours_are_the_same_in_any_order_of_the_grid() -> None:
-    metrics, images = study(depths=(8, 0, 4, 1))
-    assert rows(NEIGHBOUR, metrics, images)["reference"].to_dict() == {1: 0, 4: 1, 8: 4}
+    metrics, images, none = study(depths=(8, 0, 4, 1))
+    assert rows(NEIGHBOUR, metrics, images, none)["reference"].to_dict() == {1: 0, 4: 1, 8: 4}
 
 
 def test_p_value_and_interval_are_those_of_the_paired_t_test() -> None:
-    metrics, images = study()
+    metrics, images, none = study()
     nll = by_depth(metrics)
-    for depth, row in rows(VANILLA, metrics, images).iterrows():
+    for depth, row in rows(VANILLA, metrics, images, none).iterrows():
         found = ttest_rel(nll[depth], nll[0])
         assert row["p"] == pytest.approx(found.pvalue)
         interval = found.confidence_interval(0.95)
@@ -82,8 +84,8 @@ def test_images_and_seeds_agree_on_the_mean() -> None:
 
 
 def test_images_are_paired() -> None:
-    metrics, images = study()
-    row = rows(VANILLA, metrics, images).loc[8]
+    metrics, images, none = study()
+    row = rows(VANILLA, metrics, images, none).loc[8]
     averaged = -images.groupby(["depth", "image"])["log_p"].mean().unstack("depth")
     difference = averaged[8] - averaged[0]
     assert row["image_se"] == pytest.approx(difference.std() / np.sqrt(30))
@@ -104,10 +106,10 @@ def test_failed_depth_keeps_its_row_and_leaves_the_others_whole() -> None:
 
 
 def test_trend_is_the_mean_slope_per_doubling_of_the_depth() -> None:
-    metrics, images = study(failed=((4, 2),))
+    metrics, images, none = study(failed=((4, 2),))
     nll = by_depth(metrics).drop(index=2)
     slopes = [linregress(np.log2([1, 4, 8]), row[[1, 4, 8]]).slope for _, row in nll.iterrows()]
-    row = rows(TREND, metrics, images).iloc[0]
+    row = rows(TREND, metrics, images, none).iloc[0]
     assert row["mean"] == pytest.approx(np.mean(slopes))
     assert row["se"] == pytest.approx(np.std(slopes, ddof=1) / np.sqrt(3))
     assert (row["seeds"], row["failed"]) == (3, 1)

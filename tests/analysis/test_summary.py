@@ -7,21 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowdepth.analysis.summary import metrics_table, study_tables
+from flowdepth.analysis.summary import study_tables
 from flowdepth.settings.study import Study
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 
 METRICS = (
     "study dataset depth seed status elbo nll nll_mcse nll_image_se kl reconstruction ess "
-    "k_hat_share active_units parameters epochs best_epoch message"
+    "k_hat_share active_units nll_importance nll_correction_se parameters epochs best_epoch message"
 )
 
 SUMMARY = (
     "depth seeds failed nll_mean nll_se nll_low nll_high "
     "neg_elbo_mean neg_elbo_se neg_elbo_low neg_elbo_high nll_difference_mean nll_difference_se "
-    "nll_difference_low nll_difference_high nll_image_se nll_mcse kl_mean reconstruction_mean "
-    "ess_mean k_hat_share_mean active_units_mean parameters"
+    "nll_difference_low nll_difference_high nll_importance_mean nll_correction_se "
+    "nll_image_se nll_mcse kl_mean reconstruction_mean ess_mean k_hat_share_mean "
+    "active_units_mean parameters"
 )
 
 
@@ -41,7 +42,7 @@ def test_tables_have_the_promised_columns_in_order(fabricate: Fabricate) -> None
 
 def test_rows_are_sorted_whatever_the_order_of_packs(fabricate: Fabricate) -> None:
     study, packs = fabricate(seeds=(0, 1, 2, 3), depths=(0, 4, 16))
-    there, back = metrics_table(study, packs), metrics_table(study, packs[::-1])
+    there, back = study_tables(study, packs)["metrics"], study_tables(study, packs[::-1])["metrics"]
     pd.testing.assert_frame_equal(there, back)
     assert there["depth"].tolist() == [0] * 4 + [4] * 4 + [16] * 4
     assert there["seed"].tolist() == [0, 1, 2, 3] * 3

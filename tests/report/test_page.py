@@ -23,9 +23,13 @@ from tabled import finish, write_exact, write_gaps
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 # The figures of a study without any optional part.
 ALWAYS = registry.figures(
-    read_study({"name": "t", "depths": [0], "seeds": [0], "gaps": {"images": 0}})
+    read_study(
+        {"name": "t", "depths": [0], "seeds": [0]}
+        | {"gaps": {"images": 0}, "certify": {"images": 0}}
+    )
 )
 EVERYTHING = {"gaps": {"images": 5}, "model": {"latent": 2}, "evaluate": {"exact": True}}
+EVERYTHING |= {"certify": {"images": 5}}
 
 
 @pytest.fixture
@@ -168,6 +172,7 @@ def test_the_cost_of_a_depth_is_that_of_its_own_jobs(render: Callable[..., str])
 OPTIONAL = {
     "Estimate against quadrature": {"model": {"latent": 1}, "evaluate": {"exact": True}},
     "The inference gap, split": {"gaps": {"images": 5}},
+    "The bias of importance sampling": {"certify": {"images": 5}},
     "Posteriors": {"model": {"latent": 2}},
 }
 
@@ -252,6 +257,20 @@ def test_a_table_that_no_template_names_ends_its_section(
     monkeypatch.setattr(registry, "TABLES", (new, *registry.TABLES))
     here = section(html_of(finished()), "limits")
     assert re.search(r"</ul>\s*<div.*</table>\s*</div>\s*<p>New it is.</p>\s*$", here, re.DOTALL)
+
+
+def test_a_certified_page_rests_on_corrected_numbers(
+    finished: Callable[..., StudyResults],
+) -> None:
+    bias = {0: 2.0, 1: 1.5, 4: 1.0}
+    results = finished(bias=bias, doubtful=[0, 1, 4], gain=0.5)
+    text = " ".join(Page(html_of(results)).text.split())
+    assert f"test NLL, {results.summary['nll_mean'].min():.3f} nats" in text
+    assert re.search(r"the estimator's share of the gain is \+1\.00\d* nats", text)
+    assert "Four errors of a depth's mean NLL" in text
+    assert "cannot rank" not in text
+    assert "†" not in text
+    assert "The certificate itself is loose" not in text
 
 
 def test_doubtful_weights_raise_a_warning(render: Callable[..., str]) -> None:

@@ -23,10 +23,14 @@ def write(fabricate: Fabricate, tmp_path: Path) -> Callable[..., list[Path]]:
     return lambda **kwargs: [*write_paper(summarise(*fabricate(**kwargs), tmp_path))]
 
 
+CERTIFIED = {"settings": {"certify": {"images": 5}}}
+
+
 AWKWARD = {
     "plain": {},
     "a failed depth": {"failed": [(4, 0), (4, 1), (4, 2)]},
     "doubtful weights": {"doubtful": [0, 1]},
+    "annealed images": CERTIFIED,
     "signs of LaTeX": {"settings": {"report": {"title": r"5 % & {\\_m_} #1~^$ |x| $y$ `z`"}}},
 }
 
@@ -44,7 +48,7 @@ def test_the_paper_compiles(write: Callable[..., list[Path]], case: str) -> None
 
 
 def test_the_files_are_those_of_the_layout(write: Callable[..., list[Path]]) -> None:
-    written = write()
+    written = write(**CERTIFIED)
     folder = written[0].parent
     names = [figure.name for figure in registry.FIGURES if figure.in_paper]
     assert {*written} == {*layout.paper(folder.parent, names).values()}
@@ -60,7 +64,7 @@ def test_a_figure_is_a_column_wide(write: Callable[..., list[Path]]) -> None:
 
 
 def test_the_paper_shows_each_of_its_figures(write: Callable[..., list[Path]]) -> None:
-    text = (write()[0].parent / "paper.tex").read_text()
+    text = (write(**CERTIFIED)[0].parent / "paper.tex").read_text()
     shown = re.findall(r"\\includegraphics\{(.*?).pdf\}", text)
     assert shown == [figure.name for figure in registry.FIGURES if figure.in_paper]
 

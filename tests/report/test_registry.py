@@ -19,6 +19,7 @@ EXHIBITS = (*registry.FIGURES, *registry.TABLES)
 NAMED = [f"{type(one).__name__.lower()} {one.name}" for one in EXHIBITS]
 EVERYTHING = {
     **{"gaps": {"images": 5}, "model": {"latent": 2}, "evaluate": {"exact": True}},
+    "certify": {"images": 5},
     "report": {
         "published": [
             {"label": "a", "nll": 80.0, "source": "b", "quoted": "from memory", "protocol": "c"}
@@ -28,7 +29,8 @@ EVERYTHING = {
 
 
 def study(**settings: object) -> Study:
-    return read_study({"name": "t", "depths": [0], "seeds": [0], "gaps": {"images": 0}} | settings)
+    short = {"gaps": {"images": 0}, "certify": {"images": 0}}
+    return read_study({"name": "t", "depths": [0], "seeds": [0]} | short | settings)
 
 
 def wanted(function: object) -> set[str]:
@@ -87,11 +89,12 @@ def test_a_study_has_the_exhibits_that_its_settings_ask_for() -> None:
     plain, whole = study(), study(**EVERYTHING)
     assert registry.figures(whole) == [*registry.FIGURES]
     assert registry.tables(whole) == [*registry.TABLES]
-    optional = {"inference_gap", "posteriors", "latent_space", "manifold"}
+    optional = {"certificate", "inference_gap", "posteriors", "latent_space", "manifold"}
     assert {one.name for one in registry.FIGURES} - {
         one.name for one in registry.figures(plain)
     } == optional
     assert {one.name for one in registry.TABLES} - {one.name for one in registry.tables(plain)} == {
+        "certificate",
         "exact",
         "inference_gap",
         "published",

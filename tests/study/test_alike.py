@@ -13,7 +13,8 @@ from helpers import leave_pack_provenance
 
 IMAGES = {"../../data/images.safetensors": "a" * 64}
 PREPARED = {"outputs": {"images.safetensors": "a" * 64}}
-STUDY = read_study({"name": "tiny", "depths": [0, 2, 4], "seeds": [0, 1], "gaps": {"images": 0}})
+SHORT = {"gaps": {"images": 0}, "certify": {"images": 0}}
+STUDY = read_study({"name": "tiny", "depths": [0, 2, 4], "seeds": [0, 1], **SHORT})
 Jobs = dict[Path, dict[str, Any]]
 
 

@@ -10,7 +10,7 @@ FOLDER = Path("results/t")
 
 def study(**sections: object) -> Study:
     chosen = {"name": "t", "depths": [0, 2], "seeds": [0, 1, 2], "seeds_per_job": 2}
-    return read_study(chosen | {"gaps": {"images": 0}} | sections)
+    return read_study(chosen | {"gaps": {"images": 0}, "certify": {"images": 0}} | sections)
 
 
 def test_a_pack_has_a_job_for_each_stage_that_the_study_wants() -> None:
@@ -21,11 +21,11 @@ def test_a_pack_has_a_job_for_each_stage_that_the_study_wants() -> None:
         for depth in (0, 2)
         for seeds in ((0, 1), (2,))
     ]
-    plane = study(model={"latent": 2}, evaluate={"exact": True}, gaps={"images": 3})
+    plane = study(model={"latent": 2}, evaluate={"exact": True}, gaps={"images": 3}, certify={})
     asked = {job.stage for job in jobs(plane, FOLDER)} - {
         job.stage for job in jobs(study(), FOLDER)
     }
-    assert asked == {"exact", "gaps", "gap_figures", "posteriors"}
+    assert asked == {"certify", "exact", "gaps", "gap_figures", "posteriors"}
 
 
 def test_a_job_writes_record_and_log_where_the_layout_has_them() -> None:

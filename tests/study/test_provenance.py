@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from damage import DAMAGE, swap
 from flowdepth.base.errors import UserError
 from flowdepth.study import provenance
 from flowdepth.study.layout import PROVENANCE
-from flowdepth.study.provenance import read, verify, verify_changed
+from flowdepth.study.provenance import bring_back, read, verify, verify_changed
 from helpers import leave_provenance
 
 
@@ -130,17 +131,16 @@ def test_swapped_provenances_of_two_packs_are_noticed(pack: Path, tmp_path: Path
         verify_changed(tmp_path)
 
 
-def test_a_study_s_own_files_are_verified_without_those_of_its_packs(
-    pack: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "paper").mkdir()
-    (tmp_path / "paper" / "paper.tex").write_text("text")
-    leave_provenance(tmp_path, "paper", ["paper/paper.tex"])
-    (pack / "history.csv").write_text("damaged")
-    verify_changed(tmp_path, deep=False)
-    (tmp_path / "paper" / "paper.tex").write_text("damaged")
-    with pytest.raises(UserError, match=r"paper.tex: damaged"):
-        verify_changed(tmp_path, deep=False)
+def test_results_dated_ahead_are_brought_back_and_others_left(pack: Path, tmp_path: Path) -> None:
+    record, ahead = pack / f"train{PROVENANCE}", time.time() + 7200
+    earlier = (pack / "history.csv").stat().st_mtime_ns
+    for path in (record, pack / "model.safetensors"):
+        os.utime(path, (ahead, ahead))
+    bring_back(tmp_path)
+    assert record.stat().st_mtime_ns == (pack / "model.safetensors").stat().st_mtime_ns
+    assert record.stat().st_mtime < ahead - 7000
+    assert (pack / "history.csv").stat().st_mtime_ns == earlier
+    verify_changed(tmp_path)
 
 
 def test_results_computed_from_what_was_written_again_are_not_confirmed(pack: Path) -> None:

@@ -9,6 +9,7 @@ use rule summarise as report with:
         rules.describe.output,
         of_packs("evaluate", "provenance"),
         of_packs("train", "provenance"),
+        of_packs("certify", "provenance") if study.certify.images else [],
         of_packs("gaps", "provenance") if study.gaps.images else [],
         of_packs("exact", "provenance") if study.evaluate.exact else [],
         rules.gap_figures.output if study.gaps.images else [],

@@ -16,9 +16,11 @@ JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
 
 try:
     submission.check_code(JOB_CODE)
-    # What nothing is made from, the paper, would be found damaged by no job.
+    # Now, because a plan without a job would find nothing damaged, and Snakemake clears the results
+    # of what is to run again.
     if workflow.is_main_process and not LOOKS:
-        provenance.verify_changed(FOLDER, deep=False)
+        provenance.verify_changed(FOLDER)
+        provenance.bring_back(FOLDER)
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -38,9 +40,6 @@ def submit_once():
 
 onstart:
     try:
-        # Now, because Snakemake clears the results of what is to run again.
-        if not LOOKS:
-            provenance.verify_changed(FOLDER)
         # The queue knows jobs on every node, and can be overruled.
         if workflow.executor_plugin.name == "slurm":
             submit_once()

@@ -5,6 +5,7 @@ rule summarise:
     input:
         of_packs("evaluate"),
         of_packs("train", "provenance"),
+        of_packs("certify") if study.certify.images else [],
     output:
         **study_files("summarise"),
     log:

@@ -46,20 +46,36 @@ COUNTS = ("parameters", "epochs", "best_epoch")
 PACK_METRICS = ("seed", "status", "message", *ESTIMATED, *COUNTS)
 IMAGES = ("seed", "image", "log_p", "mcse", "ess", "k_hat")
 PACK_CONVERGENCE = ("seed", "samples", "nll", "nll_mcse")
+CERTIFIED = (
+    *("kind", "seed", "image", "importance", "importance_mcse", "annealed", "annealed_mcse"),
+    *("bias", "upper", "upper_mcse", "acceptance"),
+)
 PACK_EXACT = ("seed", "exact_nll", "exact_error")
 EXACT_IMAGES = ("seed", "image", "exact_log_p", "error")
 
 # The study's own tables: metrics.csv has a row per depth and seed, summary.csv a row per depth,
-# comparisons.csv a row per pair of depths, convergence.csv a row per depth and number of samples.
-METRICS = ("study", "dataset", "depth", "seed", "status", *ESTIMATED, "parameters", "epochs")
+# comparisons.csv a row per pair of depths, convergence.csv a row per depth and number of samples,
+# certificate.csv a row per depth.
+# Where test images were annealed, `nll` is corrected for the bias of importance sampling.
+CORRECTED = ("nll_importance", "nll_correction_se")
+METRICS = (
+    *("study", "dataset", "depth", "seed", "status", *ESTIMATED, *CORRECTED),
+    *("parameters", "epochs"),
+)
 INTERVALS = ("nll", "neg_elbo", "nll_difference")
 SUMMARY = (
     *("depth", "seeds", "failed"),
     *(f"{name}_{part}" for name in INTERVALS for part in ("mean", "se", "low", "high")),
+    *("nll_importance_mean", "nll_correction_se"),
     *("nll_image_se", "nll_mcse", *(f"{name}_mean" for name in MEANS), "parameters"),
 )
 COMPARISONS = (
     *("kind", "reference", "depth", "seeds", "failed", "mean", "se", "low", "high", "p", "p_holm"),
+    *("shift_mean", "shift_low", "shift_high", "correction_se"),
     *("image_mean", "image_se", "image_share_improved"),
 )
 CONVERGENCE = ("depth", "samples", "seeds", "nll_mean", "nll_mcse")
+CERTIFICATE = (
+    *("depth", "images", "simulated", "seeds", "bias_mean", "bias_se"),
+    *("lower_mean", "upper_mean", "sandwich_mean", "sandwich_se"),
+)

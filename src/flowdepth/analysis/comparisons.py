@@ -12,27 +12,41 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flowdepth.analysis.certificate import TEST, bias_error
 from flowdepth.analysis.columns import COMPARISONS
 from flowdepth.analysis.statistics import Interval, holm, paired_difference, t_interval
 
 VANILLA, NEIGHBOUR, TREND = "vanilla", "neighbour", "trend"
 
 
-def comparisons_table(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+def comparisons_table(
+    metrics: pd.DataFrame, images: pd.DataFrame, annealed: pd.DataFrame
+) -> pd.DataFrame:
     """Return a row per comparison, from metrics.csv and the images of finished trainings.
 
     ``kind`` is ``vanilla`` (each depth against K = 0), ``neighbour`` (each depth against the next
     lower one of the grid) or ``trend`` (nats per doubling of K, over K >= 1). ``p`` is that of the
     paired t-test over seeds, ``p_holm`` the same adjusted for the number of comparisons of the kind
     (Holm 1979). ``image_mean``, ``image_se`` and ``image_share_improved`` average each image over
-    the seeds first and then take the images as the sample.
+    the seeds first and then take the images as the sample: they are importance sampling's.
+
+    ``annealed`` are the rows of certify.parquet, none where nothing was annealed. By them
+    ``shift_mean`` is the estimator's share of importance sampling's difference, with an interval
+    over seeds, and ``correction_se`` the error over images that taking it out has added.
     """
-    nll = metrics.pivot(index="seed", columns="depth", values="nll")
+    nll, by_importance = (
+        metrics.pivot(index="seed", columns="depth", values=name)
+        for name in ("nll", "nll_importance")
+    )
     log_p = images.pivot(index="image", columns=["depth", "seed"], values="log_p")
     depths = sorted(map(int, nll.columns))
     pairs = [(VANILLA, 0, depth) for depth in depths if 0 in depths and depth > 0]
     pairs += [(NEIGHBOUR, *pair) for pair in pairwise(depths)]
-    rows = [_comparison(kind, nll, log_p, lower, depth) for kind, lower, depth in pairs]
+    rows = [
+        _comparison(kind, nll, log_p, lower, depth)
+        | _correction(by_importance - nll, annealed, images["image"].nunique(), lower, depth)
+        for kind, lower, depth in pairs
+    ]
     frame = pd.DataFrame([*rows, *_trend(nll)], columns=COMPARISONS)
     frame["p_holm"] = frame.groupby("kind", sort=False)["p"].transform(holm)
     return frame
@@ -45,6 +59,23 @@ def _comparison(
     return {
         **_row(kind, reference, depth, found, seeds=len(nll)),
         **_over_images(log_p, nll[[reference, depth]].dropna().index, reference, depth),
+    }
+
+
+def _correction(
+    bias: pd.DataFrame, annealed: pd.DataFrame, test_images: int, reference: int, depth: int
+) -> dict[str, float]:
+    """Return what the correction of either depth does to the difference, and its error."""
+    test = annealed[annealed["kind"] == TEST]
+    found, other = (test[test["depth"] == k] for k in (depth, reference))
+    if found.empty or other.empty:
+        return {}
+    shift = paired_difference(bias[depth].dropna().to_dict(), bias[reference].dropna().to_dict())
+    return {
+        "shift_mean": shift.mean,
+        "shift_low": shift.low,
+        "shift_high": shift.high,
+        "correction_se": bias_error(found, test_images, other),
     }
 
 

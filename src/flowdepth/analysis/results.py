@@ -11,6 +11,7 @@ from typing import TypeVar
 import pandas as pd
 
 from flowdepth.analysis.columns import (
+    CERTIFICATE,
     COMPARISONS,
     CONVERGENCE,
     HISTORY,
@@ -66,6 +67,11 @@ class StudyResults:
     def convergence(self) -> pd.DataFrame:
         """A row per depth and number of importance samples."""
         return read_table(self.files["convergence"], CONVERGENCE)
+
+    @cached_property
+    def certificate(self) -> pd.DataFrame:
+        """A row per depth: the bias of importance sampling, and how well it is known."""
+        return read_study_table(self.files["certificate"], CERTIFICATE, self.study)
 
     @cached_property
     def images(self) -> pd.DataFrame:

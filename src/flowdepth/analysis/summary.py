@@ -9,6 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flowdepth.analysis.certificate import (
+    certificate_table,
+    corrected,
+    pixels,
+    read_certificates,
+)
 from flowdepth.analysis.columns import CONVERGENCE, MEANS, METRICS, PACK_CONVERGENCE
 from flowdepth.analysis.comparisons import comparisons_table
 from flowdepth.analysis.readers import read_images, read_packs, read_rows
@@ -19,42 +25,50 @@ LAST = ("best_epoch", "message")
 
 
 def study_tables(study: Study, packs: Sequence[Path]) -> dict[str, pd.DataFrame]:
-    """Return the study's four tables by name.
+    """Return the study's tables by name.
 
     Raises
     ------
     UserError
         If a pack's file is missing, damaged, or does not fit the study.
     """
-    metrics = metrics_table(study, packs)
-    images = read_images(packs, metrics)
+    estimates = read_packs(study, packs)
+    images = read_images(packs, estimates)
+    annealed, count = read_certificates(study, packs), images["image"].nunique()
+    metrics = metrics_table(study, corrected(estimates, annealed, count, pixels(packs)))
+    certificate = certificate_table(annealed, study.depths, count)
     return {
         "metrics": metrics,
-        "summary": summary_table(metrics, images),
-        "comparisons": comparisons_table(metrics, images),
+        "summary": summary_table(metrics, images, certificate),
+        "comparisons": comparisons_table(metrics, images, annealed),
         "convergence": convergence_table(read_rows(packs, "convergence.csv", PACK_CONVERGENCE)),
+        "certificate": certificate,
     }
 
 
-def metrics_table(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
+def metrics_table(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of ``metrics.csv``, a row per depth and seed."""
-    frame = read_packs(study, packs).assign(study=study.name, dataset=study.dataset.name)
+    frame = frame.assign(study=study.name, dataset=study.dataset.name)
     bits = ["bits_per_dim"] if study.model.likelihood == "normal" else []
     return frame[[*METRICS, *bits, *LAST]]
 
 
-def summary_table(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+def summary_table(
+    metrics: pd.DataFrame, images: pd.DataFrame, certificate: pd.DataFrame
+) -> pd.DataFrame:
     """Return the columns of ``summary.csv``, a row per depth, failed ones included.
 
-    Three errors of ``nll_mean`` stand apart: ``nll_se`` across seeds, ``nll_image_se`` across test
-    images, each averaged over the seeds first, and ``nll_mcse`` of the Monte-Carlo estimates.
+    Four errors of ``nll_mean`` stand apart: ``nll_se`` across seeds, ``nll_image_se`` across test
+    images, each averaged over the seeds first, ``nll_mcse`` of importance sampling, and
+    ``nll_correction_se`` of the correction of its bias on a sub-sample.
     """
+    correction = certificate.set_index("depth")["bias_se"]
     reference = _nll_by_seed(metrics[metrics["depth"] == 0])
     log_p = images.groupby(["depth", "image"])["log_p"].mean()
     across_images = log_p.groupby("depth").sem()
     by_depth: Iterable[tuple[Any, pd.DataFrame]] = metrics.groupby("depth")
     rows = [
-        _summary_row(depth, rows, reference, across_images.get(depth, np.nan))
+        _summary_row(depth, rows, reference, across_images.get(depth, np.nan), correction[depth])
         for depth, rows in by_depth
     ]
     frame = pd.DataFrame(rows)
@@ -73,7 +87,11 @@ def convergence_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summary_row(
-    depth: int, rows: pd.DataFrame, reference: dict[int, float], across_images: float
+    depth: int,
+    rows: pd.DataFrame,
+    reference: dict[int, float],
+    across_images: float,
+    correction: float,
 ) -> dict[str, Any]:
     done = rows[rows["status"] == "done"]
     difference = paired_difference(_nll_by_seed(done), {} if depth == 0 else reference)
@@ -85,6 +103,8 @@ def _summary_row(
         **_interval_columns("nll", t_interval(done["nll"])),
         **_interval_columns("neg_elbo", t_interval(-done["elbo"])),
         **_interval_columns("nll_difference", difference),
+        "nll_importance_mean": done["nll_importance"].mean(),
+        "nll_correction_se": correction,
         "nll_image_se": across_images,
         "nll_mcse": _error_of_mean(done["nll_mcse"]),
         **{f"{name}_mean": done[name].mean() for name in MEANS},

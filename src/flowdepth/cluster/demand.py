@@ -32,6 +32,8 @@ _FLOAT = 4
 # Images validated at once; rows of the decoder at once; points of the quadrature.
 _VALIDATED, _ROWS, _POINTS = 1000, 4096, 2**20
 _GAP_SAMPLES_PER_STEP = 4
+# What a pilot walk costs of one, and distributions whose noise is held.
+_PILOT, _BLOCK = 0.25, 25
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class _Cell:
 
 
 def demand(stage: str, study: Study, depth: int, replicas: int) -> Demand:
-    """Return what ``stage`` (train, evaluate, exact or gaps) asks for, for ``replicas`` seeds.
+    """Return what a ``stage`` on a pack asks for, for ``replicas`` seeds.
 
     ``3 (120 s + updates (2 + K / 10) ms + M / (1e10 / s))`` for ``M`` multiplications, and 3000 MB
     beside the numbers held at once.
@@ -136,6 +138,22 @@ def _evaluate(cell: _Cell) -> tuple[float, float]:
     return _decoding(cell) + kept + _stored(cell), work / _PER_SECOND
 
 
+def _certify(cell: _Cell) -> tuple[float, float]:
+    certify = cell.study.certify
+    images = certify.images + certify.simulated
+    walks = _PILOT * images + certify.images + 2 * certify.simulated
+    gradients = walks * certify.distributions * certify.leapfrog * certify.chains
+    samples = certify.simulated * cell.study.evaluate.samples
+    work = cell.replicas * (2 * gradients + samples) * cell.decoder
+    at_once = max(_ROWS, cell.replicas * certify.chains)
+    noise = at_once * _BLOCK * (cell.study.model.latent + 2)
+    steps = certify.distributions * images * cell.replicas
+    calls = gradients * cell.replicas / at_once
+    pauses = calls * (_SECONDS_PER_UPDATE + cell.depth * _SECONDS_PER_LAYER)
+    numbers = at_once * cell.learning_row + noise + steps + _decoding(cell) + _stored(cell)
+    return numbers, pauses + work / _PER_SECOND
+
+
 def _exact(cell: _Cell) -> tuple[float, float]:
     work = cell.replicas * _POINTS * (cell.decoder + cell.sizes.test * cell.pixels)
     return _decoding(cell) + 2**28 + _stored(cell), work / _PER_SECOND
@@ -154,6 +172,7 @@ def _gaps(cell: _Cell) -> tuple[float, float]:
 _STAGES: dict[str, Callable[[_Cell], tuple[float, float]]] = {
     "train": _train,
     "evaluate": _evaluate,
+    "certify": _certify,
     "exact": _exact,
     "gaps": _gaps,
 }

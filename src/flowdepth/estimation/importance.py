@@ -83,8 +83,9 @@ def estimate(
     log: Callable[[int], None] = lambda done: None,
     bookmark: Bookmark = FORGETFUL,
 ) -> Estimate:
-    """Return the importance-sampling estimate for ``images`` [N, P], each encoded once.
+    """Return the importance-sampling estimate for ``images``, each encoded once.
 
+    They are [N, P], or [R, N, P] where every seed has its own.
     ``rows`` bounds the decoder's batch, and with it memory; each image's noise has a stream of its
     own, so that ``rows`` changes the result by rounding only. ``log`` is told the images done, and
     ``bookmark`` keeps their results.
@@ -100,7 +101,7 @@ class _Results:
     """The estimates of the images done so far, for a bookmark to keep."""
 
     def __init__(self, images: Tensor, bookmark: Bookmark, log: Callable[[int], None]) -> None:
-        self.images, self.bookmark, self.log = len(images), bookmark, log
+        self.images, self.bookmark, self.log = images.shape[-2], bookmark, log
         snapshot = bookmark.recall() or Snapshot({"whole": {}}, {"done": 0, "rows": None})
         self.whole = {name: t.to(images.device) for name, t in snapshot.tensors["whole"].items()}
         self.done, self.rows = snapshot.facts["done"], snapshot.facts["rows"]

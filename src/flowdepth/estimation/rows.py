@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from torch import Tensor
 
 
-def by_image(seeds: tuple[int, ...], columns: dict[str, Tensor]) -> pd.DataFrame:
-    """Return values [R, N] as columns of a row per seed and image."""
-    count = next(iter(columns.values())).shape[1]
+def by_image(
+    seeds: tuple[int, ...], columns: dict[str, Tensor], images: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Return values [R, N] as columns of a row per seed and image; numbered from 0 if not told."""
+    numbers = images or range(next(iter(columns.values())).shape[1])
     return pd.DataFrame(
         {
-            "seed": [seed for seed in seeds for _ in range(count)],
-            "image": [*range(count)] * len(seeds),
+            "seed": [seed for seed in seeds for _ in numbers],
+            "image": [*numbers] * len(seeds),
             **{name: value.flatten().cpu() for name, value in columns.items()},
         }
     )

@@ -26,7 +26,7 @@ STATES: tuple[State, ...] = get_args(State)
 LOOKING = "FLOWDEPTH_LOOK"
 """Of the environment: set where Snakemake only plans, to tell how a study stands."""
 # In the order of the data; other rules come last.
-STAGES: tuple[str, ...] = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
+STAGES: tuple[str, ...] = ("prepare", "describe", "train", "evaluate", "certify", "exact", "gaps")
 STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "report", "paper")
 # From the start of a job's log to its heartbeat at most: it imports torch.
 _SECONDS_TO_START = 120

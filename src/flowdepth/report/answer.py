@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import permutations
 
 import pandas as pd
@@ -13,7 +14,15 @@ from flowdepth.report.typesetting import p_value, signed
 
 # A difference is shown where the p-value, after Holm's correction, is below it.
 LEVEL = 0.05
+# Bounds of log p(x) further apart than this, in nats, are no certificate.
+LOOSE = 0.1
 _INTERVAL = "95 % interval"
+_PARTS = ["mean", "low", "high"]
+_CANNOT_TELL = (
+    "This study cannot rank its depths: at {} importance sampling is too low, by amounts that it "
+    "cannot tell and that differ between depths; with certify.images above 0 they are measured, by "
+    "annealing."
+)
 
 
 def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
@@ -21,6 +30,8 @@ def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     done = summary[summary["seeds"] > 0]
     if done.empty:
         return "No training finished, so there is no answer."
+    if cannot_tell(summary):
+        return _CANNOT_TELL.format(_list([f"K = {depth}" for depth in doubtful(summary)]))
     best = done.iloc[int(done["nll_mean"].argmin())]
     vanilla, places = _made(comparisons, VANILLA), _places(comparisons)
     return f"{_lead(done, best)}{_comparison(done, best, vanilla, places)}."
@@ -28,7 +39,10 @@ def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
 
 def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
     """Return what a reader must know beside the answer, a sentence each."""
+    if cannot_tell(summary):
+        return _failures(summary)
     found = [
+        *_estimators_share(summary, comparisons),
         *_against_vanilla(_made(comparisons, VANILLA)),
         *_steps(_made(comparisons, NEIGHBOUR)),
         *_slope(_made(comparisons, TREND), _places(comparisons)),
@@ -39,6 +53,7 @@ def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
             f"{LEVEL}, after Holm's correction for the number of comparisons of its kind; the "
             "intervals are not corrected."
         )
+    found += _too_few_annealed(_made(comparisons, VANILLA), summary)
     if summary["seeds"].max() == 1:
         found.append(
             "With one seed there is no interval and no p-value: how much chance in training "
@@ -47,41 +62,113 @@ def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
     return found + _failures(summary)
 
 
-def warning(summary: pd.DataFrame) -> str:
-    """Return what is wrong with the estimates of which depths, or nothing."""
-    doubtful = summary[summary["k_hat_share_mean"] > WARNING_SHARE]
-    shares = [
-        f"K = {depth} ({100 * share:.1f} %)"
-        for depth, share in zip(doubtful["depth"], doubtful["k_hat_share_mean"], strict=True)
-    ]
-    if not shares:
+def is_certified(summary: pd.DataFrame) -> bool:
+    """Return whether the bias of importance sampling is known, and taken out of every NLL."""
+    return bool(summary["nll_correction_se"].notna().any())
+
+
+def loose(certificate: pd.DataFrame) -> str:
+    """Return at which depths the certificate itself says little, or nothing."""
+    wide = certificate.loc[certificate["sandwich_mean"] > LOOSE, ["depth", "sandwich_mean"]]
+    if wide.empty:
         return ""
+    widths = [f"K = {depth:.0f} ({width:.2f})" for depth, width in wide.itertuples(index=False)]
     return (
-        f"More than {100 * WARNING_SHARE:.0f} % of the test images have importance weights whose "
-        f"Pareto shape is above {K_HAT_LIMIT} at {_list(shares)}. For such images a few weights "
-        "decide the estimate, its Monte-Carlo error cannot be trusted, and the NLL given is likely "
-        "too high. Raise evaluate.samples, and read differences of these depths, marked †, with "
-        "care: if the share stays, the encoder's posterior is too narrow for these images."
+        f"The certificate itself is loose: the bounds of log p(x) are more than {LOOSE} nats apart "
+        f"at {_list(widths)}. Raise certify.distributions."
     )
 
 
-def may_be_best(metrics: pd.DataFrame) -> list[int]:
+def doubtful(summary: pd.DataFrame) -> list[int]:
+    """Return the depths whose importance weights cannot be trusted."""
+    return [*map(int, summary.loc[summary["k_hat_share_mean"] > WARNING_SHARE, "depth"])]
+
+
+def cannot_tell(summary: pd.DataFrame) -> bool:
+    """Return whether the estimator cannot rank the depths of this study."""
+    return bool(doubtful(summary)) and not is_certified(summary)
+
+
+def warning(summary: pd.DataFrame) -> str:
+    """Return what is wrong with the estimates of which depths, or nothing.
+
+    Where the bias is known and taken out, nothing is.
+    """
+    if not cannot_tell(summary):
+        return ""
+    rows = summary[summary["depth"].isin(doubtful(summary))]
+    shares = [
+        f"K = {depth} ({100 * share:.1f} %)"
+        for depth, share in zip(rows["depth"], rows["k_hat_share_mean"], strict=True)
+    ]
+    return (
+        f"More than {100 * WARNING_SHARE:.0f} % of the test images have importance weights whose "
+        f"Pareto shape is above {K_HAT_LIMIT} at {_list(shares)}. For such images a few weights "
+        "decide the estimate, its Monte-Carlo error cannot be trusted, and the NLL given, marked "
+        "†, is likely too high, by amounts that differ between depths. Set certify.images to "
+        "measure them."
+    )
+
+
+def _estimators_share(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """Return how much of the best depth's gain by importance sampling is the estimator's."""
+    rows, done = _made(comparisons, VANILLA), summary[summary["seeds"] > 0]
+    best = int(done.iloc[int(done["nll_mean"].argmin())]["depth"]) if len(done) else 0
+    rows = rows[rows["depth"] == best]
+    if rows.empty or not is_certified(summary):
+        return []
+    row, places = rows.iloc[0], _places(comparisons)
+    gains = -pd.Series([row["mean"] + row["shift_mean"], row["mean"]])
+    by_importance, corrected = signed(gains, places)
+    share = -row[["shift_mean", "shift_high", "shift_low"]].set_axis(_PARTS)
+    return [
+        f"By importance sampling K = {best} gains {by_importance} nats over K = 0, corrected "
+        f"{corrected}: the estimator's share of the gain is {_with_interval(share, places)}."
+    ]
+
+
+def _too_few_annealed(vanilla: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
+    """Return how many annealed images would settle what so few cannot."""
+    drowned = vanilla[2 * vanilla["correction_se"] > vanilla["mean"].abs()]
+    if drowned.empty:
+        return []
+    row = drowned.loc[drowned["mean"].abs().idxmax()]
+    return [
+        "The error of the correction, which rests on a sub-sample of the test images, drowns the "
+        f"difference from K = 0 at {_list([f'K = {depth}' for depth in drowned['depth']])}; "
+        f"certify.images times {math.ceil((2 * row['correction_se'] / row['mean']) ** 2)} would "
+        f"settle that of K = {row['depth']}."
+    ]
+
+
+def may_be_best(metrics: pd.DataFrame, summary: pd.DataFrame) -> list[int]:
     """Return the depths among which the best is, with 95 % confidence; none where that is all.
 
     A depth is left out where its NLL is shown to be higher than another's: the p-value of the
     t-test paired by seed, times the number of other depths, is below `LEVEL`. The best depth itself
     is compared with that many, so that the chance of losing it stays below `LEVEL` although nobody
-    knows which it is (the confidence set of multiple comparisons with the best, Hsu 1984).
+    knows which it is (the confidence set of multiple comparisons with the best, Hsu 1984). Nor is
+    one left out by less than twice the error of the correction, or where `cannot_tell`.
     """
+    if cannot_tell(summary):
+        return []
+    corrections = summary.set_index("depth")["nll_correction_se"].fillna(0).to_dict()
     nll = metrics.pivot(index="seed", columns="depth", values="nll").dropna(axis=1, how="all")
     depths = [*map(int, nll.columns)]
     others = len(depths) - 1
     beaten = {
         depth
         for depth, other in permutations(depths, 2)
-        if (found := _paired(nll, depth, other)).mean > 0 and found.p * others < LEVEL
+        if (found := _paired(nll, depth, other)).p * others < LEVEL
+        and found.mean > 2 * math.hypot(corrections[depth], corrections[other])
     }
     return [depth for depth in depths if depth not in beaten] if beaten else []
+
+
+def is_shown(comparisons: pd.DataFrame) -> pd.Series:
+    """Return which differences are shown: beyond chance in training and in the correction."""
+    drowned = 2 * comparisons["correction_se"] > comparisons["mean"].abs()
+    return (comparisons["p_holm"] < LEVEL) & ~drowned
 
 
 def _paired(nll: pd.DataFrame, depth: int, other: int) -> Interval:
@@ -114,7 +201,7 @@ def _comparison(done: pd.DataFrame, best: pd.Series, vanilla: pd.DataFrame, plac
     tests = int(vanilla["p_holm"].notna().sum())
     if not tests:
         return "; ".join(["", *difference, "with one seed no interval can be given"])
-    if not (vanilla["p_holm"] < LEVEL).any():
+    if not is_shown(vanilla).any():
         none = f"no depth's p-value, corrected for {_count(tests)}, is below {LEVEL}"
         return f", with no difference shown at this size: {', and '.join([*difference, none])}"
     return "; ".join(["", *difference])
@@ -152,7 +239,7 @@ def _count(tests: int) -> str:
 
 
 def _against_vanilla(rows: pd.DataFrame) -> list[str]:
-    shown = rows[rows["p_holm"] < LEVEL]
+    shown = rows[is_shown(rows)]
     return [
         f"Shown to be {side} K = 0: K = {_list(depths.map(str).tolist())}."
         for side, depths in (
@@ -167,7 +254,7 @@ def _steps(rows: pd.DataFrame) -> list[str]:
     """Return the sentence on neighbouring depths, where it says more than the one above."""
     if len(rows) < 2 or rows["p_holm"].isna().all():
         return []
-    changed = rows.loc[rows["p_holm"] < LEVEL, ["reference", "depth", "mean"]]
+    changed = rows.loc[is_shown(rows), ["reference", "depth", "mean"]]
     shown = [
         f"from {lower} to {depth} ({'lower' if mean < 0 else 'higher'})"
         for lower, depth, mean in changed.itertuples(index=False)

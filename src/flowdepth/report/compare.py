@@ -64,7 +64,7 @@ def _study(folder: Path) -> dict[str, Any]:
         "table": pages.rows(
             read_table(folder / "tables" / "nll_by_depth.csv", _SHOWN, text=True)[[*_SHOWN]]
         ),
-        "best": [str(depth) for depth in may_be_best(metrics)],
+        "best": [str(depth) for depth in may_be_best(metrics, summary)],
         "row": overview(folder.name, settings, summary, compared),
     }
 

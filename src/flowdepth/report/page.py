@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from flowdepth.analysis.columns import CORRECTED
 from flowdepth.analysis.results import StudyResults
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report import pages, registry
-from flowdepth.report.answer import answer, may_be_best, remarks, warning
+from flowdepth.report.answer import answer, is_certified, loose, may_be_best, remarks, warning
 from flowdepth.report.citation import bibtex
 from flowdepth.report.limits import limits
 from flowdepth.report.registry import Figure, Table
@@ -20,7 +21,10 @@ from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
 
-SEED_COLUMNS = ("depth", "seed", "status", "elbo", "nll", "nll_mcse", "best_epoch", "message")
+SEED_COLUMNS = (
+    *("depth", "seed", "status", "elbo", "nll", "nll_importance", "nll_mcse", "nll_correction_se"),
+    *("best_epoch", "message"),
+)
 
 
 def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
@@ -43,9 +47,11 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         shown=[],
         placed=[],
         answer=sentence,
-        best=[str(depth) for depth in may_be_best(metrics)],
+        best=[str(depth) for depth in may_be_best(metrics, results.summary)],
         remarks=remarks(results.summary, results.compared),
         warning=warning(results.summary),
+        is_certified=is_certified(results.summary),
+        loose=loose(results.certificate),
         limit=K_HAT_LIMIT,
         limits=limits(facts["data"]),
         figures=_figures(results, sentence),
@@ -92,7 +98,10 @@ def _tables(results: StudyResults) -> dict[str, dict[str, Any]]:
 
 
 def _seed_rows(metrics: pd.DataFrame) -> list[list[str]]:
-    shown = metrics[[name for name in SEED_COLUMNS if name in metrics]].astype(object)
+    names = [name for name in SEED_COLUMNS if name in metrics]
+    if metrics["nll_correction_se"].isna().all():
+        names = [name for name in names if name not in CORRECTED]
+    shown = metrics[names].astype(object)
     return pages.rows(shown.map(_text))
 
 

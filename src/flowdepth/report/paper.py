@@ -12,7 +12,7 @@ from markupsafe import Markup
 from flowdepth.analysis.results import StudyResults
 from flowdepth.base.files import write_text
 from flowdepth.report import registry, style
-from flowdepth.report.answer import answer, may_be_best, remarks
+from flowdepth.report.answer import answer, is_certified, may_be_best, remarks, warning
 from flowdepth.report.drawing import write
 from flowdepth.report.tables import nll_by_depth
 from flowdepth.report.typesetting import escape_latex, latex
@@ -24,11 +24,13 @@ def paper(
     study: Study, metrics: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame
 ) -> dict[str, str]:
     """Return the text of the paper and of its main table, in LaTeX."""
-    best = [str(depth) for depth in may_be_best(metrics)]
+    best = [str(depth) for depth in may_be_best(metrics, summary)]
     text = _template().render(
         study=study,
         answer=answer(summary, compared),
         remarks=remarks(summary, compared),
+        warning=warning(summary),
+        is_certified=is_certified(summary),
         best=best,
         figures={one.name: one.caption for one in registry.paper_figures(study)},
     )

@@ -10,8 +10,8 @@ import pandas as pd
 from flowdepth.analysis.columns import ESTIMATES
 from flowdepth.analysis.comparisons import NEIGHBOUR, TREND, VANILLA
 from flowdepth.analysis.statistics import decimals
-from flowdepth.estimation.thresholds import K_HAT_LIMIT, WARNING_SHARE
-from flowdepth.report.answer import LEVEL
+from flowdepth.estimation.thresholds import K_HAT_LIMIT
+from flowdepth.report.answer import cannot_tell, doubtful, is_certified, is_shown
 from flowdepth.report.typesetting import (
     BRACKET,
     PLUS_MINUS,
@@ -32,13 +32,14 @@ _COMPARED_WITH = {VANILLA: "vanilla, K = {}", NEIGHBOUR: "next lower, K = {}"}
 
 def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the main table as text, a row per depth."""
-    doubtful = summary["k_hat_share_mean"] > WARNING_SHARE
+    marked = summary["depth"].isin(doubtful(summary)) & cannot_tell(summary)
     nll = intervals(summary, "nll_", BRACKET)
     columns = {
         "K": summary["depth"].map(str),
         "seeds": _seeds(summary),
         "−ELBO ± 95 %": intervals(summary, "neg_elbo_", PLUS_MINUS),
-        "NLL [95 %]": [text + MARK * mark for text, mark in zip(nll, doubtful, strict=True)],
+        "NLL [95 %]": [text + MARK * mark for text, mark in zip(nll, marked, strict=True)],
+        **_by_importance(summary),
         "difference from K = 0 [95 %]": intervals(summary, "nll_difference_", BRACKET, sign="+"),
     }
     if "bits_per_dim_mean" in summary:
@@ -49,16 +50,53 @@ def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
     return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
 
 
+def _by_importance(summary: pd.DataFrame) -> dict[str, list[str]]:
+    """Return importance sampling's NLL where the other is corrected."""
+    if not is_certified(summary):
+        return {}
+    places = decimals((summary["nll_high"] - summary["nll_low"]) / 2)
+    return {"by importance sampling": plain(summary["nll_importance_mean"], places)}
+
+
 def errors(summary: pd.DataFrame, convergence: pd.DataFrame) -> pd.DataFrame:
-    """Return the three standard errors of each depth's mean NLL, and what its weights tell."""
+    """Return the standard errors of each depth's mean NLL, and what its weights tell.
+
+    Where the weights cannot be trusted, nor can a Monte-Carlo error that they make.
+    """
+    unknown = summary["depth"].isin(doubtful(summary))
+    noise = significant(summary["nll_mcse"])
     columns = {
         "K": summary["depth"].map(str),
         "seeds": _seeds(summary),
         "SE across seeds": significant(summary["nll_se"]),
         "SE across test images": significant(summary["nll_image_se"]),
-        "Monte-Carlo SE": significant(summary["nll_mcse"]),
+        "Monte-Carlo SE": ["unknown" if u else e for u, e in zip(unknown, noise, strict=True)],
+        **_correction(summary),
         f"images with k_hat > {K_HAT_LIMIT}": percent(summary["k_hat_share_mean"]),
         **_last_step(summary, convergence),
+    }
+    return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
+
+
+def _correction(summary: pd.DataFrame) -> dict[str, list[str]]:
+    if not is_certified(summary):
+        return {}
+    return {"SE of the correction": significant(summary["nll_correction_se"])}
+
+
+def certificate(certificate: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the bias of importance sampling and how well it is known as text, a row per depth."""
+    columns = {
+        "K": certificate["depth"].map(str),
+        "seeds": _seeds(summary),
+        "test images": plain(certificate["images"], 0),
+        "importance sampling is low by ± SE": with_error(
+            certificate["bias_mean"], certificate["bias_se"]
+        ),
+        "simulated images": plain(certificate["simulated"], 0),
+        "lower bound": plain(certificate["lower_mean"], 3),
+        "upper bound": plain(certificate["upper_mean"], 3),
+        "apart ± SE": with_error(certificate["sandwich_mean"], certificate["sandwich_se"]),
     }
     return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
 
@@ -178,9 +216,7 @@ def _gained(gaps: pd.DataFrame) -> list[str]:
 
 def _price_of_a_nat(train: pd.Series, compared: pd.DataFrame) -> pd.Series:
     """Return by depth the seconds of training beyond those of K = 0, for each nat gained."""
-    shown = compared[
-        (compared["kind"] == VANILLA) & (compared["p_holm"] < LEVEL) & (compared["mean"] < 0)
-    ]
+    shown = compared[(compared["kind"] == VANILLA) & is_shown(compared) & (compared["mean"] < 0)]
     gained = -shown.set_index("depth")["mean"].reindex(train.index)
     price: pd.Series = (train - train.get(0, math.nan)) / gained
     return price

@@ -180,6 +180,19 @@ class Evaluate(Section):
     exact: Flag = False
 
 
+class Certify(Section):
+    """Annealed importance sampling of a random sub-sample of test images; 0 images leave it out.
+
+    Of ``simulated`` images, drawn from the model, log p(x) is bounded from both sides.
+    """
+
+    images: Index = 50
+    simulated: Index = 25
+    distributions: Count = 100
+    chains: Count = 8
+    leapfrog: Count = 2
+
+
 class Gaps(Section):
     """The split of the inference gap on a sub-sample of test images; 0 images leave it out."""
 
@@ -187,19 +200,6 @@ class Gaps(Section):
     steps: Count = 1000
     learning_rate: Positive = 1e-2
     samples: Count = 1000
-
-
-class Certify(Section):
-    """Annealed importance sampling of a random sub-sample of test images; 0 images leave it out.
-
-    Of ``simulated`` images, drawn from the model, log p(x) is bounded from both sides.
-    """
-
-    images: Index = 100
-    simulated: Index = 50
-    distributions: Count = 400
-    chains: Count = 16
-    leapfrog: Count = 4
 
 
 class TrainSettings(Section):
@@ -215,6 +215,7 @@ class PackSettings(TrainSettings):
     """What a stage on a trained pack depends on: the training's settings and its own section."""
 
     evaluate: Evaluate = Evaluate()
+    certify: Certify = Certify()
     gaps: Gaps = Gaps()
 
     @property

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from flowdepth.base.errors import UserError
 from flowdepth.settings.messages import describe, shown
 from flowdepth.settings.sections import (
+    Certify,
     Dataset,
     Evaluate,
     Flow,
@@ -33,7 +34,13 @@ from flowdepth.settings.values import Count, Depth, Index
 LONGEST_PACK_NAME = 200
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 # By stage on a pack, what it depends on beside the training's sections.
-_OWN_SECTIONS = {"train": (), "evaluate": ("evaluate",), "exact": (), "gaps": ("gaps",)}
+_OWN_SECTIONS = {
+    "train": (),
+    "evaluate": ("evaluate",),
+    "certify": ("evaluate", "certify"),
+    "exact": (),
+    "gaps": ("gaps",),
+}
 
 
 class Study(Section):
@@ -50,6 +57,7 @@ class Study(Section):
     objective: Objective = Objective()
     training: Training = Training()
     evaluate: Evaluate = Evaluate()
+    certify: Certify = Certify()
     gaps: Gaps = Gaps()
     report: Report = Report()
 

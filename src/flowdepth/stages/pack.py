@@ -108,9 +108,11 @@ class TrainedPack(NamedTuple):
 
 @contextmanager
 def trained_pack(
-    stage: str, command: PackCommand, precision: str = "float32"
+    stage: str, command: PackCommand, precision: str = "float32", others: Sequence[Path] = ()
 ) -> Iterator[TrainedPack]:
     """Give the pack that ``stage`` works on; record what it wrote, once the block ends well.
+
+    ``others`` are files that it reads beside images and model.
 
     Raises
     ------
@@ -119,7 +121,7 @@ def trained_pack(
     """
     device = select(command.device, command.threads, precision)
     path = layout.outputs("train", command.folder)["model"]
-    recorder = command.recorder(stage, [command.images, path])
+    recorder = command.recorder(stage, [command.images, path, *others])
     images = prepared.load(command.images).to(device)
     model, header = checkpoint.load(path, device)
     header.require(path, command.settings.trained, command.depth, command.seeds)

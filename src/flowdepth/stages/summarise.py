@@ -1,7 +1,9 @@
 """Packs' numbers -> the study's tables.
 
 metrics.csv has a row per depth and seed, summary.csv a row per depth, comparisons.csv a row per
-pair of depths, convergence.csv a row per depth and number of importance samples.
+pair of depths, convergence.csv a row per depth and number of importance samples, certificate.csv a
+row per depth. Where test images were annealed, every NLL but that of convergence.csv is corrected
+for the bias of importance sampling.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ def main() -> None:
     for pack in command.packs:
         evaluated = layout.outputs("evaluate", pack)
         read += [evaluated[name] for name in ("metrics", "per_image", "convergence")]
+        if command.study.certify.images:
+            read += [evaluated["examples"], layout.outputs("certify", pack)["certify"]]
     recorder = command.recorder("summarise", read)
     written = layout.outputs("summarise", command.folder)
     for name, table in study_tables(command.study, command.packs).items():

@@ -59,6 +59,7 @@ def wants(study: Study, stage: str) -> bool:
     """Return whether a study has this stage."""
     splits_the_gap = study.gaps.images > 0
     asked = {
+        "certify": study.certify.images > 0,
         "exact": study.evaluate.exact,
         "gaps": splits_the_gap,
         "gap_figures": splits_the_gap,

@@ -25,6 +25,7 @@ PACK_OUTPUTS = {
         "convergence": "convergence.csv",
         "examples": "examples.safetensors",
     },
+    "certify": {"certify": "certify.parquet"},
     "exact": {"exact": "exact.csv", "per_image": "exact.parquet"},
     "gaps": {"gaps": "gaps.parquet"},
 }
@@ -37,6 +38,7 @@ STUDY_OUTPUTS = {
         "summary": "summary.csv",
         "comparisons": "comparisons.csv",
         "convergence": "convergence.csv",
+        "certificate": "certificate.csv",
     },
     "report": {"page": "report.html", "facts": "provenance.json"},
 }

@@ -216,11 +216,8 @@ def records(folder: Path) -> Iterator[Path]:
         yield from sorted(folder.glob(f"{depth}*{PROVENANCE}"))
 
 
-def verify_changed(folder: Path, deep: bool = True) -> None:
+def verify_changed(folder: Path) -> None:
     """Verify every file of a study of another time than the provenance of its job.
-
-    Without ``deep``, only what the jobs of the whole study wrote, whose provenance lies in
-    ``folder`` itself.
 
     Snakemake gives the outputs of a job one modification time.
     Snakemake clears the outputs of what it is to run again: a damaged input has to be found before.
@@ -230,15 +227,25 @@ def verify_changed(folder: Path, deep: bool = True) -> None:
     UserError
         If such a file, or a provenance, is not as it was written.
     """
-    for fault in damage(folder, deep):
+    for fault in damage(folder):
         raise fault
 
 
-def damage(folder: Path, deep: bool = True) -> Iterator[UserError]:
+def bring_back(folder: Path) -> None:
+    """Date results of the future, which a clock that was ahead has left, to now.
+
+    Snakemake removes the results of a job that are older than what it read.
+    """
+    now = time.time_ns()
+    for record in records(folder):
+        for path in (record, *(place(record, name) for name in read(record)["outputs"])):
+            if path.exists() and path.stat().st_mtime_ns > now:
+                os.utime(path, ns=(now, now))
+
+
+def damage(folder: Path) -> Iterator[UserError]:
     """Yield what `verify_changed` would raise, and go on to the next file."""
     for record in records(folder):
-        if not deep and record.parent != folder:
-            continue
         try:
             finished, facts = record.stat().st_mtime_ns, read(record)
         except UserError as fault:

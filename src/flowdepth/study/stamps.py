@@ -24,7 +24,7 @@ _APART = ("base", "settings", "study", "cluster", "monitor")
 # ... modules elsewhere that do not ...
 _MODULES_APART = ("stages.command", "report.registry", "data.downloads")
 # ... and the stages to which telling of results is no part of computing them.
-_COMPUTING = ("prepare", "describe", "train", "evaluate", "exact", "gaps")
+_COMPUTING = ("prepare", "describe", "train", "evaluate", "certify", "exact", "gaps")
 _TELLING = ("analysis", "report")
 # By package, who chooses a module of it by a name in the settings, unseen in the source.
 _CHOOSERS = {"model.flows": "model.flows.layers", "data.readers": "data.sources"}

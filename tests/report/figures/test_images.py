@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from flowdepth.analysis.readers import Examples, first_examples
-from flowdepth.analysis.summary import metrics_table
+from flowdepth.analysis.summary import study_tables
 from flowdepth.report.figures import images
 from flowdepth.report.figures.images import prior_samples, reconstructions
 from flowdepth.settings.study import Study
@@ -20,7 +20,7 @@ def shown(
     results: tuple[Study, list[Path]], count: int = 10
 ) -> tuple[dict[int, Examples], pd.DataFrame]:
     study, packs = results
-    metrics = metrics_table(study, packs)
+    metrics = study_tables(study, packs)["metrics"]
     return first_examples(packs, metrics, count), metrics
 
 

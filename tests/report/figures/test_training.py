@@ -10,7 +10,7 @@ from matplotlib.text import Text
 
 from flowdepth.analysis.columns import HISTORY
 from flowdepth.analysis.readers import read_rows
-from flowdepth.analysis.summary import metrics_table
+from flowdepth.analysis.summary import study_tables
 from flowdepth.report import style
 from flowdepth.report.figures import training
 from flowdepth.report.figures.training import learning_curves
@@ -23,7 +23,7 @@ def test_labels_of_lines_do_not_overlap(fabricate: Fabricate) -> None:
     study, packs = fabricate(depths=tuple(range(12)), gain=0.0)
     with style.visual_language():
         history = read_rows(packs, "history.csv", HISTORY)
-        figure = learning_curves(history, metrics_table(study, packs))
+        figure = learning_curves(history, study_tables(study, packs)["metrics"])
         figure.canvas.draw()
         labels = [t for t in figure.axes[0].texts if t.get_text().startswith("K")]
         boxes = sorted((Text.get_window_extent(t) for t in labels), key=lambda box: box.y0)
@@ -37,7 +37,7 @@ def test_a_diverging_seed_does_not_squash_the_curves(fabricate: Fabricate) -> No
     history = read_rows(packs, "history.csv", HISTORY)
     broken = (history["depth"] == 4) & (history["seed"] == 0)
     history.loc[broken, "validation"] = [-1e8, -1e12, np.inf, -np.inf, np.nan, -50.0, -1e20]
-    figure = learning_curves(history, metrics_table(study, packs))
+    figure = learning_curves(history, study_tables(study, packs)["metrics"])
     low, high = figure.axes[0].get_ylim()
     assert low > -30
     assert high < -20

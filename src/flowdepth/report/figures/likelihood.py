@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flowdepth.estimation.thresholds import WARNING_SHARE
 from flowdepth.report import style
+from flowdepth.report.answer import cannot_tell, doubtful
 from flowdepth.report.figures.published_marks import add_key, mark_published
 from flowdepth.settings.sections import Published
 
@@ -114,6 +114,6 @@ def _mark_failed(axes: Axes, summary: pd.DataFrame) -> None:
 
 def _mark_doubtful(axes: Axes, summary: pd.DataFrame) -> None:
     """Make the means hollow whose importance weights cannot be trusted."""
-    rows = summary[summary["k_hat_share_mean"] > WARNING_SHARE]
+    rows = summary[summary["depth"].isin(doubtful(summary)) & cannot_tell(summary)]
     x = style.depth_positions(rows["depth"])
     axes.plot(x, rows["nll_mean"], "o", color="white", ms=2.2, mew=0, zorder=6)

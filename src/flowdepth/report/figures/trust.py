@@ -16,6 +16,8 @@ from flowdepth.report import style
 
 # The band of the convergence figure, in standard errors on either side.
 _BAND = 2
+# Of a Normal's 95 % interval, in standard errors.
+_TWO_SIDED = 1.96
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Weights have no mean from k = 1 on; how far beyond they are says nothing more.
 _HIGHEST_K_HAT = 2.0
@@ -50,6 +52,25 @@ def _sample_axis(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     axes.set_xlabel("importance samples S  (log scale)")
+
+
+def certificate(certificate: pd.DataFrame) -> Figure:
+    """Draw by depth what importance sampling is low by, and how far the bounds are apart."""
+    figure = style.new_figure(height=1.3 * style.HEIGHT)
+    panels = figure.subplots(2, sharex=True)
+    labels = ("importance sampling\nis low by (nats)", "bounds of log p(x)\napart by (nats)")
+    for axes, name, label in zip(panels, ("bias", "sandwich"), labels, strict=True):
+        done = certificate[certificate[f"{name}_mean"].notna()]
+        x, mean = style.depth_positions(done["depth"]), done[f"{name}_mean"]
+        half = _TWO_SIDED * done[f"{name}_se"]
+        axes.axhline(0, color=style.GREY, lw=0.9, zorder=1)
+        axes.vlines(x, mean - half, mean + half, color=style.ACCENT, lw=1.8, zorder=2)
+        axes.plot(x, mean, "o", color=style.ACCENT, ms=5.5, mec="white", mew=1, zorder=3)
+        axes.set_ylabel(label)
+    style.depth_axis(panels[-1], certificate["depth"].tolist())
+    for axes in panels:
+        style.mark_failed(axes, certificate.loc[certificate["seeds"] == 0, "depth"])
+    return figure
 
 
 def weights(images: pd.DataFrame, summary: pd.DataFrame, samples: int) -> Figure:

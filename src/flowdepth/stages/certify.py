@@ -1,0 +1,94 @@
+"""Anneal some test images of a trained pack, and simulated ones, beside their estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from flowdepth.analysis.columns import IMAGES
+from flowdepth.analysis.readers import read_table
+from flowdepth.base.errors import UserError
+from flowdepth.base.files import write_frame
+from flowdepth.compute.out_of_memory import enough
+from flowdepth.compute.streams import generator
+from flowdepth.estimation.annealed import Sample, anneal, simulate
+from flowdepth.estimation.certificate_table import Certified, certificate_by_image
+from flowdepth.estimation.importance import estimate
+from flowdepth.stages.command import run
+from flowdepth.stages.pack import Progress, TrainedPack, pack_command, trained_pack
+from flowdepth.study import layout
+
+
+def main() -> None:
+    """Read the command line, anneal, and write both estimates by image."""
+    command = pack_command(__doc__)
+    if command.settings.certify.images == 0:
+        raise UserError("certify.images is 0, which leaves this out; set how many test images")
+    estimates = layout.outputs("evaluate", command.folder)["per_image"]
+    with trained_pack("certify", command, others=[estimates]) as pack:
+        frame = certificate_by_image(_certified(pack, estimates), pack.header)
+        write_frame(frame, pack.outputs()["certify"])
+        _print_result(frame)
+
+
+def chosen(images: int, count: int, seed: int) -> list[int]:
+    """Return the numbers of ``count`` of so many images, at random: the same for every model."""
+    order = torch.randperm(images, generator=generator(seed, "certify"))
+    return sorted(order[:count].tolist())
+
+
+def _certified(pack: TrainedPack, path: Path) -> list[Certified]:
+    settings, seeds = pack.command.settings, pack.header.seeds
+    certify, evaluate = settings.certify, settings.evaluate
+    numbers = chosen(len(pack.x), certify.images, pack.images.seed)
+    x = pack.x[numbers].expand(len(seeds), -1, -1)
+    drawn = simulate(pack.model, seeds, certify.simulated, pack.x)
+    print(
+        f"K = {pack.header.depth}: {len(numbers)} test images and {certify.simulated} simulated "
+        f"ones, seeds {seeds}, on {pack.device}"
+    )
+    progress = Progress(100, "percent")
+    with enough(f"certify.images = {len(numbers)}", "set certify.chains lower, "):
+        test, known = anneal(
+            pack.model,
+            [Sample("test", x, numbers), drawn],
+            seeds,
+            certify,
+            log=lambda share: progress(round(100 * share)),
+            bookmark=pack.bookmark,
+        )
+    log_p, mcse = _estimates(pack, path, numbers)
+    own = estimate(pack.model, drawn.x, seeds, evaluate.samples)
+    return [
+        Certified("test", numbers, log_p, mcse, test),
+        Certified("simulated", [*drawn.numbers], own.log_p, own.mcse, known),
+    ]
+
+
+def _estimates(pack: TrainedPack, path: Path, numbers: list[int]) -> Iterator[Tensor]:
+    """Yield importance sampling's log p(x) of these images, and its error, [R, N] each."""
+    frame = read_table(path, IMAGES)
+    for name in ("log_p", "mcse"):
+        by_seed = frame.pivot(index="seed", columns="image", values=name)
+        values = by_seed.loc[[*pack.header.seeds], numbers].to_numpy(dtype=float)
+        yield torch.tensor(values, device=pack.device)
+
+
+def _print_result(frame: pd.DataFrame) -> None:
+    if frame.empty:
+        print("every seed of the pack failed: nothing to certify")
+        return
+    means = frame.assign(width=frame["upper"] - frame["annealed"]).groupby("kind")
+    bias, width = means["bias"].mean(), means["width"].mean()
+    print(
+        f"importance sampling is low by {bias['test']:.3f} nats; "
+        f"log p(x) of simulated images is known within {width.get('simulated'):.3f} nats"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
