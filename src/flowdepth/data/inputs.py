@@ -35,3 +35,9 @@ def epoch_images(images: Images, seeds: tuple[int, ...], epoch: int, dtype: torc
     if images.levels == 2:
         return torch.stack([redraw(pixels, levels, stream) for stream in streams])
     return torch.stack([dequantise(pixels, levels, stream, dtype) for stream in streams])
+
+
+def pixel_means(images: Images, dtype: torch.dtype) -> Tensor:
+    """Return the mean of each pixel over the training images [P], in [0, 1]."""
+    sums = images.train.sum(0, dtype=torch.int64).double()
+    return (sums / (len(images.train) * (images.train_levels - 1))).to(dtype)

@@ -18,6 +18,8 @@ from flowdepth.settings.sections import Model
 
 # 2^6 numbers of at least 1/2 have a product that every precision holds.
 _FACTORS_LOG2 = 6
+# Of a pixel's mean to start from: one that was always 0 may be 1 in a test image.
+_MOST_CERTAIN = 1e-3
 
 
 class Bernoulli(nn.Module):
@@ -35,6 +37,10 @@ class Bernoulli(nn.Module):
     def mean(self, logits: Tensor) -> Tensor:
         """Return E[x|z], the probability of a set pixel, in the shape of ``logits``."""
         return logits.sigmoid()
+
+    def parameter(self, mean: Tensor) -> Tensor:
+        """Return the logits of these means, which are kept 0.001 away from 0 and 1."""
+        return mean.logit(_MOST_CERTAIN)
 
     def sample(self, logits: Tensor, noise: Tensor) -> Tensor:
         """Return pixels drawn from p(x|z) by standard normals, all in the shape of ``logits``."""
@@ -108,6 +114,10 @@ class Normal(nn.Module):
 
     def mean(self, mean: Tensor) -> Tensor:
         """Return E[x|z], in the shape of ``mean``."""
+        return mean
+
+    def parameter(self, mean: Tensor) -> Tensor:
+        """Return ``mean``."""
         return mean
 
     def sample(self, mean: Tensor, noise: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def _too_few_annealed(vanilla: pd.DataFrame, summary: pd.DataFrame) -> list[str]
     drowned = vanilla[2 * vanilla["correction_se"] > vanilla["mean"].abs()]
     if drowned.empty:
         return []
-    row = drowned.loc[drowned["mean"].abs().idxmax()]
+    row = drowned.iloc[int(drowned["mean"].abs().argmax())]
     return [
         "The error of the correction, which rests on a sub-sample of the test images, drowns the "
         f"difference from K = 0 at {_list([f'K = {depth}' for depth in drowned['depth']])}; "

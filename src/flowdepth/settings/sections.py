@@ -74,6 +74,8 @@ class Model(Section):
     maxout_window: Annotated[Whole, Field(ge=2)] = 4
     latent: Count = 8
     likelihood: Literal["bernoulli", "normal"] = "bernoulli"
+    initialisation: Literal["glorot", "he", "torch"] = "glorot"
+    output_bias: Literal["zeros", "means"] = "zeros"
     scale: Literal["learned", "fixed", "pixel"] = "learned"
     scale_start: Positive = 0.1
 

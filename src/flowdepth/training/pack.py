@@ -10,7 +10,7 @@ from flowdepth.compute.out_of_memory import enough
 from flowdepth.compute.resume import FORGETFUL, Bookmark
 from flowdepth.data import inputs
 from flowdepth.data.prepared import Images
-from flowdepth.model.replicas import build
+from flowdepth.model.replicas import build, start_at_means
 from flowdepth.settings.sections import TrainSettings
 from flowdepth.training.loop import PackTraining
 
@@ -30,6 +30,8 @@ def train(
     advice = f"set seeds_per_job to {len(seeds) // 2} or less, " if len(seeds) > 1 else ""
     with enough(f"training {len(seeds)} seed{'s' * (len(seeds) > 1)} at K = {depth}", advice):
         model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
+        if settings.model.output_bias == "means":
+            start_at_means(model, inputs.pixel_means(images, dtype).to(device))
         pack = PackTraining(
             model,
             seeds,
