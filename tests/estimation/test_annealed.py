@@ -227,5 +227,5 @@ def test_cuda_agrees_with_the_closed_form() -> None:
     there = Sample(drawn.name, drawn.x.cuda().float(), drawn.numbers, drawn.z.cuda().float())
     settings = Certify(distributions=300, chains=16, leapfrog=2)
     (found,) = anneal(vae.cuda().float(), [there], (0,), settings)
-    assert (found.log_p.cpu() - exact).abs().mean() < 0.1
-    assert (found.upper.cpu() - exact).abs().mean() < 0.1
+    assert (found.log_p.cpu() - exact).abs().mean() < 0.2
+    assert (found.upper.cpu() - exact).abs().mean() < 0.2

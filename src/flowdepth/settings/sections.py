@@ -74,8 +74,8 @@ class Model(Section):
     maxout_window: Annotated[Whole, Field(ge=2)] = 4
     latent: Count = 8
     likelihood: Literal["bernoulli", "normal"] = "bernoulli"
-    initialisation: Literal["glorot", "he", "torch"] = "glorot"
-    output_bias: Literal["zeros", "means"] = "zeros"
+    initialisation: Literal["torch", "glorot", "he"] = "torch"
+    output_bias: Literal["means", "zeros"] = "means"
     scale: Literal["learned", "fixed", "pixel"] = "learned"
     scale_start: Positive = 0.1
 
