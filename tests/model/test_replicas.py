@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from flowdepth.settings.sections import Flow
+from flowdepth.model.replicas import build, start_at_means
+from flowdepth.settings.sections import Flow, Model
 from helpers import binary_images, small_vae
 
 
@@ -33,8 +34,43 @@ def test_new_shared_flow_is_the_identity() -> None:
     torch.testing.assert_close(ladj, torch.zeros_like(ladj))
 
 
-def test_initial_weights_are_glorot_uniform() -> None:
-    weight = small_vae(0, hidden=(400,), pixels=300).trunk[0].dense.weight
-    bound = (6 / 700) ** 0.5
-    assert weight.abs().max().item() <= bound
-    assert weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.01)
+@pytest.mark.parametrize(
+    ("kind", "bound"),
+    [("glorot", (6 / 700) ** 0.5), ("he", (6 / 300) ** 0.5), ("torch", 300**-0.5)],
+)
+def test_initial_weights_are_uniform_within_their_bound(kind: str, bound: float) -> None:
+    dense = small_vae(0, hidden=(400,), pixels=300, initialisation=kind).trunk[0].dense
+    assert dense.weight.abs().max().item() <= bound
+    assert dense.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.01)
+    if kind == "torch":
+        assert 0.9 * bound < dense.bias.abs().max().item() <= bound
+    else:
+        assert not dense.bias.any()
+
+
+def test_torch_s_initialisation_is_that_of_its_linear_layers() -> None:
+    mine = small_vae(0, hidden=(400,), pixels=300, initialisation="torch").trunk[0].dense
+    theirs = torch.nn.Linear(300, 400)
+    for one, other in ((mine.weight, theirs.weight), (mine.bias, theirs.bias)):
+        assert one.abs().max().item() == pytest.approx(other.abs().max().item(), rel=0.02)
+        assert one.std().item() == pytest.approx(other.std().item(), rel=0.1)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "normal"])
+def test_an_output_that_starts_at_the_means_decodes_to_them(likelihood: str) -> None:
+    vae = small_vae(0, (0, 1), likelihood=likelihood)
+    with torch.no_grad():
+        vae.output.weight.zero_()
+    means = torch.tensor([0.1, 0.3, 0.5, 0.9, 0.0, 1.0], dtype=torch.float64)
+    start_at_means(vae, means)
+    decoded = vae.observation.mean(vae.decode(torch.zeros(2, 1, 1, 2, dtype=torch.float64)))
+    kept = means.clamp(0.001, 0.999) if likelihood == "bernoulli" else means
+    torch.testing.assert_close(decoded, kept.expand(2, 1, 1, 6))
+
+
+def test_a_convolution_starts_at_the_mean_of_the_means() -> None:
+    settings = Model(network="gated_conv", latent=3)
+    vae = build(settings, Flow(), 0, 784, (0, 1))
+    start_at_means(vae, torch.full((784,), 0.2))
+    (bias,) = (m.bias for m in vae.output.modules() if hasattr(m, "bias"))
+    torch.testing.assert_close(bias.sigmoid(), torch.full_like(bias, 0.2))

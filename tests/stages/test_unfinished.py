@@ -20,6 +20,7 @@ STUDY = read_study(
     {
         **{"name": "t", "depths": [2], "seeds": [3, 7], "model": {"hidden": [32], "latent": 2}},
         "evaluate": {"samples": 5000},
+        "certify": {"images": 20, "simulated": 5, "distributions": 60, "chains": 4},
         "gaps": {"images": 30, "steps": 400, "samples": 50},
     }
 )
@@ -27,14 +28,15 @@ STUDY = read_study(
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images and a model."""
+    """Images, a model and its evaluation."""
     folder = tmp_path_factory.mktemp("study")
     leave_images(folder, prepare(Dataset(test=0.05)))
     leave_models(folder, STUDY)
+    subprocess.run(pack_command("evaluate", folder, STUDY), check=True, capture_output=True)
     return folder
 
 
-@pytest.mark.parametrize("stage", ["evaluate", "gaps", "exact"])
+@pytest.mark.parametrize("stage", ["evaluate", "certify", "gaps", "exact"])
 def test_a_stopped_stage_ends_with_the_bytes_of_an_undisturbed_one(
     tmp_path: Path, study: Path, stage: str
 ) -> None:

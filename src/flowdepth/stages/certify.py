@@ -30,7 +30,7 @@ def main() -> None:
         raise UserError("certify.images is 0, which leaves this out; set how many test images")
     estimates = layout.outputs("evaluate", command.folder)["per_image"]
     with trained_pack("certify", command, others=[estimates]) as pack:
-        frame = certificate_by_image(_certified(pack, estimates), pack.header)
+        frame = certificate_by_image([*_certified(pack, estimates)], pack.header)
         write_frame(frame, pack.outputs()["certify"])
         _print_result(frame)
 
@@ -41,41 +41,41 @@ def chosen(images: int, count: int, seed: int) -> list[int]:
     return sorted(order[:count].tolist())
 
 
-def _certified(pack: TrainedPack, path: Path) -> list[Certified]:
+def _certified(pack: TrainedPack, path: Path) -> Iterator[Certified]:
+    """Yield what is found of the test images, and of the simulated ones if there are to be any."""
     settings, seeds = pack.command.settings, pack.header.seeds
-    certify, evaluate = settings.certify, settings.evaluate
+    certify = settings.certify
     numbers = chosen(len(pack.x), certify.images, pack.images.seed)
-    x = pack.x[numbers].expand(len(seeds), -1, -1)
-    drawn = simulate(pack.model, seeds, certify.simulated, pack.x)
+    samples = [Sample("test", pack.x[numbers].expand(len(seeds), -1, -1), numbers)]
+    if certify.simulated:
+        samples.append(simulate(pack.model, seeds, certify.simulated, pack.x))
     print(
         f"K = {pack.header.depth}: {len(numbers)} test images and {certify.simulated} simulated "
         f"ones, seeds {seeds}, on {pack.device}"
     )
     progress = Progress(100, "percent")
     with enough(f"certify.images = {len(numbers)}", "set certify.chains lower, "):
-        test, known = anneal(
+        found = anneal(
             pack.model,
-            [Sample("test", x, numbers), drawn],
+            samples,
             seeds,
             certify,
             log=lambda share: progress(round(100 * share)),
             bookmark=pack.bookmark,
         )
-    log_p, mcse = _estimates(pack, path, numbers)
-    own = estimate(pack.model, drawn.x, seeds, evaluate.samples)
-    return [
-        Certified("test", numbers, log_p, mcse, test),
-        Certified("simulated", [*drawn.numbers], own.log_p, own.mcse, known),
-    ]
+    yield Certified("test", numbers, *_estimates(pack, path, numbers), found[0])
+    for drawn, known in zip(samples[1:], found[1:], strict=True):
+        own = estimate(pack.model, drawn.x, seeds, settings.evaluate.samples)
+        yield Certified(drawn.name, [*drawn.numbers], own.log_p, own.mcse, known)
 
 
-def _estimates(pack: TrainedPack, path: Path, numbers: list[int]) -> Iterator[Tensor]:
-    """Yield importance sampling's log p(x) of these images, and its error, [R, N] each."""
+def _estimates(pack: TrainedPack, path: Path, numbers: list[int]) -> tuple[Tensor, Tensor]:
+    """Return importance sampling's log p(x) of these images, and its error, [R, N] each."""
     frame = read_table(path, IMAGES)
-    for name in ("log_p", "mcse"):
-        by_seed = frame.pivot(index="seed", columns="image", values=name)
-        values = by_seed.loc[[*pack.header.seeds], numbers].to_numpy(dtype=float)
-        yield torch.tensor(values, device=pack.device)
+    tables = (frame.pivot(index="seed", columns="image", values=v) for v in ("log_p", "mcse"))
+    values = (table.loc[[*pack.header.seeds], numbers].to_numpy(dtype=float) for table in tables)
+    log_p, mcse = (torch.tensor(value, device=pack.device) for value in values)
+    return log_p, mcse
 
 
 def _print_result(frame: pd.DataFrame) -> None:
@@ -83,11 +83,10 @@ def _print_result(frame: pd.DataFrame) -> None:
         print("every seed of the pack failed: nothing to certify")
         return
     means = frame.assign(width=frame["upper"] - frame["annealed"]).groupby("kind")
-    bias, width = means["bias"].mean(), means["width"].mean()
-    print(
-        f"importance sampling is low by {bias['test']:.3f} nats; "
-        f"log p(x) of simulated images is known within {width.get('simulated'):.3f} nats"
-    )
+    print(f"importance sampling is low by {means['bias'].mean()['test']:.3f} nats")
+    width = means["width"].mean().get("simulated")
+    if width is not None:
+        print(f"log p(x) of simulated images is known within {width:.3f} nats")
 
 
 if __name__ == "__main__":
