@@ -49,6 +49,23 @@ def test_import_alone_leaves_torch_unloaded() -> None:
         _ = flowdepth.laod
 
 
+def test_annealing_agrees_with_importance_sampling_where_that_is_right(
+    model: Path, likelihood: str
+) -> None:
+    trained = flowdepth.load(model)
+    images = trained.sample(5, seed=1).clamp(0, 1)
+    images = images.round() if likelihood == "bernoulli" else images
+    found = trained.log_likelihood(images, annealed=100)
+    expected = trained.log_likelihood(images, samples=20_000, seed=1)
+    error = (found.mcse.square() + expected.mcse.square()).sqrt()
+    assert ((found.log_p - expected.log_p).abs() < 5 * error).all()
+    assert found.ess.isnan().all()
+    again = trained.log_likelihood(images, annealed=100, seed=1)
+    assert not torch.equal(again.log_p, found.log_p)
+    with pytest.raises(UserError, match="annealed: found 0, expected at least 1"):
+        trained.log_likelihood(images, annealed=0)
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("depth", [0, 2])
 def test_study_gave_its_test_images_the_same_numbers(

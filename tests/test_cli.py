@@ -143,6 +143,16 @@ def test_evaluation_agrees_with_the_interface(
     assert "k_hat above 0.7" in printed
 
 
+def test_annealed_evaluation_prints_no_number_of_importance_sampling(
+    fitted: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["evaluate", str(fitted), str(images), "--annealed", "20"])
+    printed = capsys.readouterr().out
+    assert "by Monte Carlo" in printed
+    assert "nan" not in printed
+    assert "k_hat" not in printed
+
+
 def test_samples_are_those_of_the_interface(fitted: Path, tmp_path: Path) -> None:
     expected = flowdepth.load(fitted).sample(5, seed=3).view(5, 3, 4).numpy()
     shape = ["--number", "5", "--noise", "3", "--width", "4"]

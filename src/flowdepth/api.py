@@ -13,17 +13,22 @@ from torch import Tensor
 from flowdepth.base.errors import UserError
 from flowdepth.base.words import reason
 from flowdepth.compute.streams import normals
+from flowdepth.estimation.annealed import Sample, anneal
 from flowdepth.estimation.importance import estimate
 from flowdepth.model import checkpoint
 from flowdepth.model.vae import FlowVAE
+from flowdepth.settings.sections import Certify
 from flowdepth.study import layout, provenance
+
+# An image's, where it is annealed.
+_CHAINS = 16
 
 
 class LogLikelihood(NamedTuple):
-    """What importance sampling says of each image; [N], as in `importance.Estimate`.
+    """What importance sampling or annealing says of each image; [N], as in `importance.Estimate`.
 
     ``log_p`` and its standard error ``mcse`` are in nats, ``ess`` in samples; from a ``k_hat``
-    above 0.7 on do not trust the error.
+    above 0.7 on do not trust the error. Annealing leaves ``ess`` and ``k_hat`` NaN.
     """
 
     log_p: Tensor
@@ -71,30 +76,48 @@ class TrainedModel:
         return self.vae.observation.mean(self.vae.decode(z))[0, :, 0]
 
     def log_likelihood(
-        self, images: ArrayLike, samples: int = 5000, seed: int | None = None
+        self,
+        images: ArrayLike,
+        samples: int = 5000,
+        seed: int | None = None,
+        annealed: int | None = None,
     ) -> LogLikelihood:
-        """Return importance-sampling estimates of log p(x) for ``images`` [N, P] or [N, H, W].
+        """Return estimates of log p(x) for ``images`` [N, P] or [N, H, W].
+
+        They are importance sampling's from ``samples``, or with ``annealed`` those of annealing
+        through so many distributions, which are right where importance sampling is too low.
 
         Images are what the model was trained on: pixels 0 and 1 where the likelihood is Bernoulli,
         dequantised grey values in [0, 1] where it is Normal.
 
         ``seed`` keys the noise of each image by its position. Without it, the noise is the study's,
         and the study's test images get its numbers to the last bit: for that, all seeds of the pack
-        are evaluated together as there, which takes as many times as long.
+        are evaluated together as there, which takes as many times as long. Annealing takes one
+        seed by itself.
 
         Raises
         ------
         UserError
             If the images are of another size, or their values of another kind.
         """
-        if samples < 1:
-            raise UserError(f"samples: found {samples}, expected at least 1")
+        for name, number in (("samples", samples), ("annealed", annealed)):
+            if number is not None and number < 1:
+                raise UserError(f"{name}: found {number}, expected at least 1")
         x = self._observed(images)
+        if annealed is not None:
+            return self._annealed(x, annealed, self.seed if seed is None else seed)
         if seed is None:
             found, row = estimate(self._pack, x, self.header.seeds, samples), self._row
         else:
             found, row = estimate(self.vae, x, (seed,), samples), 0
         return LogLikelihood(*(getattr(found, name)[row] for name in LogLikelihood._fields))
+
+    def _annealed(self, x: Tensor, distributions: int, seed: int) -> LogLikelihood:
+        settings = Certify(distributions=distributions, chains=_CHAINS)
+        sample = Sample("images", x.unsqueeze(0), range(len(x)))
+        (found,) = anneal(self.vae, [sample], (seed,), settings)
+        log_p, unknown = found.log_p[0], torch.full_like(found.log_p[0], torch.nan)
+        return LogLikelihood(log_p, found.mcse[0], unknown, unknown)
 
     def _observed(self, images: ArrayLike) -> Tensor:
         x = _floats(images)

@@ -66,6 +66,8 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     parser.add_argument("images", type=Path, help=".npz, or images.safetensors of a study or fit")
     parser.add_argument("--samples", type=int, default=5000, help="importance samples an image")
+    distributions: dict[str, Any] = {"type": int, "metavar": "DISTRIBUTIONS"}
+    parser.add_argument("--annealed", **distributions, help="anneal instead, such as 400")
     parser.add_argument("--output", type=Path, help=".csv to write, a row an image")
 
 
@@ -153,7 +155,7 @@ def evaluate(args: argparse.Namespace) -> None:
     model = load(args.model, args.seed)
     x = _test_images(args.images, model, args.model)
     print(f"K = {model.header.depth}, seed {model.seed}: {len(x)} test images")
-    found = model.log_likelihood(x, args.samples)
+    found = model.log_likelihood(x, args.samples, annealed=args.annealed)
     _print(found)
     if args.output:
         columns = {name: value.numpy() for name, value in found._asdict().items()}
@@ -194,10 +196,12 @@ def _print(found: LogLikelihood) -> None:
     count = len(found.log_p)
     over_images = found.log_p.std() / math.sqrt(count) if count > 1 else math.nan
     monte_carlo = found.mcse.square().sum().sqrt() / count
-    tails = found.k_hat[~found.k_hat.isnan()]
-    share = (tails > K_HAT_LIMIT).float().mean()
     print(f"NLL {-found.log_p.mean():.3f} nats")
     print(f"standard error {over_images:.3f} over images, {monte_carlo:.3f} by Monte Carlo")
+    if found.ess.isnan().all():
+        return
+    tails = found.k_hat[~found.k_hat.isnan()]
+    share = (tails > K_HAT_LIMIT).float().mean()
     print(f"effective sample size {found.ess.mean():.1f} on average")
     print(f"k_hat above {K_HAT_LIMIT}: {share:.1%} of the images")
 

@@ -49,7 +49,7 @@ def test_pieces_of_another_training_or_depth_reach_no_page(
     sources = (pieces.results / "K2" / "seeds0+1", finished.results / "K0" / "seeds0+1")
     cases = [(source, names) for source in sources for names in groups(there)]
     found: dict[str, list[str]] = {}
-    for source, names in some(cases, 6):
+    for source, names in some(cases, 2):
         for name in names:
             shutil.copy2(source / name, there / name)
         damaged = tuple(there / name for name in names)

@@ -180,6 +180,10 @@ def costs(costs: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) ->
 def published(published: Sequence[Published], summary: pd.DataFrame) -> pd.DataFrame:
     """Return published test log-likelihoods as text, a row each, beside the study's at that K."""
     own = dict(zip(summary["depth"], intervals(summary, "nll_", BRACKET), strict=True))
+    by_importance = {
+        name: dict(zip(summary["depth"], texts, strict=True))
+        for name, texts in _by_importance(summary).items()
+    }
     nll = [f"{'≤ ' * one.bound}{one.nll:g}" for one in published]
     spread = ["" if one.spread is None else f" ± {one.spread:g}" for one in published]
     return pd.DataFrame(
@@ -188,6 +192,10 @@ def published(published: Sequence[Published], summary: pd.DataFrame) -> pd.DataF
             "K": ["" if one.depth is None else str(one.depth) for one in published],
             "NLL": [f"{mean}{half}" for mean, half in zip(nll, spread, strict=True)],
             "this study [95 %]": [own.get(one.depth, "") for one in published],
+            **{
+                name: [texts.get(one.depth, "") for one in published]
+                for name, texts in by_importance.items()
+            },
             "protocol": [one.protocol for one in published],
             "source": [f"{one.source} ({one.quoted})" for one in published],
         }
