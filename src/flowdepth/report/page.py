@@ -14,6 +14,7 @@ from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report import pages, registry
 from flowdepth.report.answer import answer, is_certified, loose, may_be_best, remarks, warning
 from flowdepth.report.citation import bibtex
+from flowdepth.report.endings import unfinished
 from flowdepth.report.limits import limits
 from flowdepth.report.registry import Figure, Table
 from flowdepth.report.setting import set_table
@@ -53,7 +54,7 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         is_certified=is_certified(results.summary),
         loose=loose(results.certificate),
         limit=K_HAT_LIMIT,
-        limits=limits(facts["data"]),
+        limits=[*unfinished(results.history, metrics, results.summary), *limits(facts["data"])],
         figures=_figures(results, sentence),
         tables=_tables(results),
         seeds=_seed_rows(metrics),

@@ -153,9 +153,9 @@ class Training(Section):
     learning_rate: Positive = 5e-4
     momentum: Share = 0.0
     batch_size: Count = 128
-    epochs: OptionalCount = 150
+    epochs: OptionalCount = 400
     updates: OptionalCount = None
-    patience: OptionalCount = None
+    patience: OptionalCount = 30
     validation_samples: Count = 5
     precision: Literal["float32", "tf32"] = "float32"
 

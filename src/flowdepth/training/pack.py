@@ -43,5 +43,5 @@ def train(
         )
         pack.run(log)
     for record in pack.records:
-        print(f"seed {record.seed}: {record.message or f'best epoch {record.best_epoch}'}")
+        print(f"seed {record.seed}: {record.ending}")
     return pack
