@@ -20,12 +20,15 @@ CONVOLUTIONS = {
     "training": {"batch_size": 100, "epochs": None, "updates": 20, "validation_samples": 1},
     "evaluate": {"samples": 1},
 }
+TRAINED = {"training": {"epochs": 150, "patience": None}}
 # Stage, study, K, seeds, then its peak memory [MB] and seconds on one thread of a shared machine.
 MEASURED = [
-    ("train", {}, 0, 5, 418, 9.1),
-    ("train", {}, 32, 5, 439, 29.3),
+    ("train", TRAINED, 0, 5, 418, 9.1),
+    ("train", TRAINED, 32, 5, 439, 29.3),
     ("evaluate", {}, 0, 5, 478, 11.5),
     ("evaluate", {}, 32, 5, 493, 14.8),
+    ("certify", {}, 0, 5, 484, 14.0),
+    ("certify", {}, 32, 5, 488, 17.7),
     ("gaps", {}, 0, 5, 490, 3.6),
     ("gaps", {}, 32, 5, 533, 12.8),
     ("train", SHORT_MNIST, 0, 2, 524, 26.4),
@@ -60,6 +63,8 @@ GROWTH = {
     "training samples": ("train", {"objective": {"samples": 50}}, {}),
     "units": ("train", {"model": {"hidden": [2000, 2000]}}, {}),
     "importance samples": ("evaluate", {"evaluate": {"samples": 10**6}}, {}),
+    "annealed images": ("certify", {"certify": {"images": 100_000}}, {}),
+    "distributions": ("certify", {"certify": {"distributions": 10**5}}, {}),
     "optimised images": ("gaps", {"gaps": {"images": 10_000}}, {}),
 }
 
@@ -72,9 +77,11 @@ def test_larger_study_asks_for_more_time(
     assert times[1] > 2 * times[0]
 
 
-@pytest.mark.parametrize("stage", ["train", "evaluate", "exact", "gaps"])
+@pytest.mark.parametrize("stage", ["train", "evaluate", "certify", "exact", "gaps"])
 def test_depth_asks_for_more_memory_and_seeds_for_more_time_too(stage: str) -> None:
-    large = study(training=LONG, evaluate={"samples": 10**6}, gaps={"steps": 10**5})
+    large = study(
+        training=LONG, evaluate={"samples": 10**6}, gaps={"steps": 10**5}, certify={"images": 10**4}
+    )
     one, deep, many = (demand(stage, large, *cell) for cell in ((0, 1), (512, 1), (0, 100)))
     assert many.runtime > one.runtime
     assert min(deep.mem_mb, many.mem_mb) > one.mem_mb
