@@ -63,7 +63,8 @@ def small_vae(
     **model: object,
 ) -> FlowVAE:
     """A float64 model of a few units; ``disturb`` moves it away from its initial values."""
-    settings = Model(**{"hidden": (7,), "activation": "tanh", "latent": 2, **model})
+    few = {"hidden": (7,), "activation": "tanh", "latent": 2, "initialisation": "glorot"}
+    settings = Model(**few | model)
     vae = build(settings, flow or Flow(), depth, pixels, seeds, dtype=torch.float64)
     noise = torch.Generator().manual_seed(depth)
     with torch.no_grad():

@@ -24,7 +24,11 @@ def _commands(study: Study) -> Iterator[tuple[str, list[str]]]:
     dataset = ["--settings", study.dataset.canonical({"root"}), "--root", study.dataset.root]
     yield "prepare", dataset
     yield "describe", dataset
-    optional = {"exact": study.evaluate.exact, "gaps": study.gaps.images > 0}
+    optional = {
+        "certify": study.certify.images > 0,
+        "exact": study.evaluate.exact,
+        "gaps": study.gaps.images > 0,
+    }
     for depth in study.depths:
         for seeds in study.packs().values():
             cell = ["--depth", str(depth), "--seeds", *map(str, seeds)]

@@ -40,7 +40,8 @@ def given(images: Tensor, replicas: int = 1, name: str = "test") -> Sample:
 
 def wide_ppca(depth: int) -> FlowVAE:
     """Probabilistic PCA of 40 components, whose posterior no diagonal Gaussian fits well."""
-    settings = Model(hidden=(), latent=40, likelihood="normal", scale_start=0.5)
+    likelihood = {"likelihood": "normal", "scale_start": 0.5}
+    settings = Model(hidden=(), latent=40, initialisation="glorot", **likelihood)
     vae = build(settings, Flow(), depth, 60, (0,), dtype=torch.float64)
     with torch.no_grad():
         vae.output.weight *= 1.5

@@ -34,11 +34,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "training": {"epochs": 2, "batch_size": 8},
     "objective": {"annealing": {"kind": "none"}},
     "evaluate": {"samples": 20, "exact": True},
+    "certify": {"images": 2, "simulated": 1, "distributions": 5, "chains": 2},
     "gaps": {"images": 2, "steps": 4, "samples": 10},
     "report": {"published": [MARK]},
 }
 DIVERGING = {"training": {"learning_rate": 1e30}}
-NORMAL = {"model": {"likelihood": "normal"}, "dataset": {"binarisation": "none"}}
+GLOROT = {"initialisation": "glorot", "output_bias": "zeros"}
+NORMAL = {"model": {"likelihood": "normal", **GLOROT}, "dataset": {"binarisation": "none"}}
 CASES: dict[str, tuple[dict[str, Any], np.ndarray]] = {
     "all diverged": (DIVERGING, GREY),
     "one diverged": ({**DIVERGING, "seeds": [5], "depths": [0]}, GREY),

@@ -15,11 +15,13 @@ from flowdepth.stages import gaps
 from flowdepth.study import provenance
 from trained import SEEDS, leave_images, leave_models, pack_command, pack_of
 
+MODEL = {"hidden": [16], "latent": 2, "initialisation": "glorot"}
+
 
 def study(**settings: object) -> Study:
     return read_study(
         {
-            **{"name": "t", "depths": [2], "seeds": SEEDS, "model": {"hidden": [16], "latent": 2}},
+            **{"name": "t", "depths": [2], "seeds": SEEDS, "model": MODEL},
             "gaps": {"images": 4, "steps": 6, "samples": 20, **settings},
         }
     )

@@ -58,7 +58,7 @@ def test_mixed_packs_are_refused_or_told_of(
     render()
     study = read_study(
         {"name": "digits", "depths": (0, 1, 4), "seeds": (0, 1, 2), "seeds_per_job": 3}
-        | {"report": {"mixed": mixed}, "gaps": {"images": 0}}
+        | {"report": {"mixed": mixed}, "gaps": {"images": 0}, "certify": {"images": 0}}
     )
     leave_pack_provenance(tmp_path / "K4" / "seeds0-2", study, 4, (0, 1, 2), device="cuda")
     at = sys.argv.index("--settings") + 1

@@ -43,7 +43,8 @@ def build(
     Dense layers are uniform within a bound, with zero bias: ``glorot`` within
     ``sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio 2010), ``he`` within ``sqrt(6 / fan_in)``
     (He et al. 2015), ``torch`` within ``1 / sqrt(fan_in)``, the biases too. Convolutions are
-    uniform within ``gain sqrt(3 / fan_in)``. Flow layers start as the identity for the mean image.
+    uniform within ``gain sqrt(3 / fan_in)``. Flow layers start as the identity where the encoder's
+    last features are 0, and near it elsewhere.
     """
     vae = FlowVAE(model, flow, depth, pixels, len(seeds))
     with torch.no_grad():
