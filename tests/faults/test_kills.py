@@ -34,9 +34,10 @@ SETTINGS = (
     "model={hidden: [32], latent: 2}",
     "training={epochs: 60}",
     "evaluate={samples: 4000, exact: true}",
+    "certify={images: 10, simulated: 3, distributions: 60, chains: 4}",
     "gaps={images: 20, steps: 400, samples: 100}",
 )
-SAVING = ("train", "evaluate", "gaps", "exact")
+SAVING = ("train", "evaluate", "certify", "gaps", "exact")
 STAGES = some(("prepare", *SAVING, "summarise"), 2)
 
 
