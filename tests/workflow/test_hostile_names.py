@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from checkout import ROOT, Checkout
+from checkout import QUICK, ROOT, Checkout
 
 CANARY = "$(touch canary) `touch canary` ; touch canary & touch canary |"
 FOLDER = f'-- it\'s "a" {CANARY} é * ? \\ %s'
@@ -63,14 +63,16 @@ def test_edited_images_alone_are_prepared_again(hostile: Checkout) -> None:
     assert hostile.jobs("prepare", *overlays) == {"prepare npz"}
 
 
-def test_study_is_planned_twice_where_no_character_beyond_ascii_is_known(hostile: Checkout) -> None:
+def test_study_is_planned_twice_where_no_character_beyond_ascii_is_known(
+    fresh: Checkout, tmp_path: Path
+) -> None:
     """Python decides at its start what a file or a terminal holds; captions are read again."""
     variables = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-m", "snakemake", "--dry-run"]
-    command += ["--configfile", "studies/quick.yaml", "own.yaml"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", *QUICK]
+    study = fresh.copy(tmp_path / "study")
     for _ in range(2):
-        environment = hostile.environment | variables
-        done = subprocess.run(command, cwd=hostile.folder, env=environment, capture_output=True)
+        environment = study.environment | variables
+        done = subprocess.run(command, cwd=study.folder, env=environment, capture_output=True)
         assert done.returncode == 0, done.stderr.decode()
 
 
