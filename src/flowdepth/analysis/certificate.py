@@ -14,8 +14,7 @@ from typing import Any
 import pandas as pd
 
 from flowdepth.analysis.columns import CERTIFICATE, CERTIFIED
-from flowdepth.analysis.readers import read_examples, read_table
-from flowdepth.base.errors import UserError
+from flowdepth.analysis.readers import check_seeds, read_examples, read_table
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
 
@@ -39,12 +38,7 @@ def read_certificates(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
         for pack in packs
     ]
     frame = pd.concat(frames, ignore_index=True)
-    strange = sorted(set(frame["seed"]) - set(study.seeds))
-    if strange or frame.duplicated(["kind", "depth", "seed", "image"]).any():
-        raise UserError(
-            f"certify.parquet: found seeds {sorted(set(frame['seed']))} in {len(packs)} packs, "
-            f"expected seeds {list(study.seeds)} once each; run snakemake again"
-        )
+    check_seeds("certify.parquet", frame, study, ["kind", "depth", "seed", "image"])
     return frame
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from flowdepth.analysis.readers import REDO
+from flowdepth.analysis.readers import REDO, check_seeds
 from flowdepth.analysis.statistics import t_interval
 from flowdepth.base.errors import UserError
 from flowdepth.settings.study import Study
@@ -35,12 +35,7 @@ def read_gaps(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
         If a file is missing, damaged, lacks a column, or the seeds are not the study's.
     """
     frame = pd.concat([_read(pack) for pack in packs], ignore_index=True)
-    strange = sorted(set(frame["seed"]) - set(study.seeds))
-    if strange or frame.duplicated(["depth", "seed", "image"]).any():
-        raise UserError(
-            f"gaps.parquet: found seeds {sorted(set(frame['seed']))} in {len(packs)} packs, "
-            f"expected seeds {list(study.seeds)} once each; run snakemake again"
-        )
+    check_seeds("gaps.parquet", frame, study, ["depth", "seed", "image"])
     return frame.sort_values(["depth", "seed", "image"], ignore_index=True)
 
 

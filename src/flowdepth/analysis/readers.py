@@ -138,6 +138,23 @@ def read_rows(packs: Sequence[Path], name: str, columns: Sequence[str]) -> pd.Da
     return whole.sort_values(["depth", "seed"], kind="stable", ignore_index=True)
 
 
+def check_seeds(name: str, frame: pd.DataFrame, study: Study, keys: Sequence[str]) -> None:
+    """Refuse rows of the packs' files ``name`` of other seeds than the study's, or ``keys`` twice.
+
+    Raises
+    ------
+    UserError
+        If there are such.
+    """
+    found = set(frame["seed"])
+    if found - set(study.seeds) or frame.duplicated([*keys]).any():
+        packs = len(study.depths) * len(study.packs())
+        raise UserError(
+            f"{name}: found seeds {sorted(found)} in {packs} packs, "
+            f"expected seeds {list(study.seeds)} once each; run snakemake again"
+        )
+
+
 def read_images(packs: Sequence[Path], metrics: pd.DataFrame) -> pd.DataFrame:
     """Return a row per depth, seed and test image of the finished trainings in ``metrics``.
 

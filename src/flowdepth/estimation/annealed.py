@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from flowdepth.compute.out_of_memory import halved
 from flowdepth.compute.resume import FORGETFUL, Bookmark, Snapshot
 from flowdepth.compute.streams import image_normals
 from flowdepth.estimation.annealing import Space, Walk, ladder
-from flowdepth.estimation.importance import affordable_rows, moments
+from flowdepth.estimation.importance import affordable_rows, moments, store
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Certify
 
@@ -223,13 +223,8 @@ class _Run:
 
     def _add(self, part: Annealed) -> None:
         """Store what annealing says of the next images."""
-        end = self.done + part.log_p.shape[1]
-        for field in fields(Annealed):
-            value: Tensor = getattr(part, field.name)
-            if field.name not in self.whole:
-                self.whole[field.name] = value.new_empty(len(value), self.parts[-1].stop)
-            self.whole[field.name][:, self.done : end] = value
-        self.done, self.walks = end, {}
+        self.done = store(part, self.whole, self.done, self.parts[-1].stop)
+        self.walks = {}
         self.bookmark.keep(self._snapshot)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 from torch import Tensor
 
 from flowdepth.estimation.annealed import Annealed
-from flowdepth.estimation.rows import by_image
+from flowdepth.estimation.rows import by_image, of_finished
 from flowdepth.model.checkpoint import Header
 
 
@@ -29,9 +28,7 @@ def certificate_by_image(found: list[Certified], header: Header) -> pd.DataFrame
     ``bias`` is annealed minus importance-sampling estimate.
     """
     frame = pd.concat([_rows(part, header.seeds) for part in found], ignore_index=True)
-    failed = {o["seed"] for o in header.outcomes if o["status"] == "failed"}
-    failed |= {*frame.loc[~np.isfinite(frame["bias"]), "seed"]}
-    return frame[~frame["seed"].isin(failed)]
+    return of_finished(frame, frame["bias"], header)
 
 
 def _rows(part: Certified, seeds: tuple[int, ...]) -> pd.DataFrame:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from flowdepth.estimation.gaps import InferenceGap
-from flowdepth.estimation.rows import by_image
+from flowdepth.estimation.rows import by_image, of_finished
 from flowdepth.model.checkpoint import Header
 
 
@@ -22,7 +21,5 @@ def gaps_by_image(split: InferenceGap, header: Header) -> pd.DataFrame:
         "last_improvement": split.last_improvement,
     }
     frame = by_image(header.seeds, columns)
-    failed = {o["seed"] for o in header.outcomes if o["status"] == "failed"}
     sums = frame["elbo"] + frame["approximation"] + frame["amortisation"]
-    failed |= {*frame.loc[~np.isfinite(sums), "seed"]}
-    return frame[~frame["seed"].isin(failed)]
+    return of_finished(frame, sums, header)

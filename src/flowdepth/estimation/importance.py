@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +21,9 @@ from flowdepth.compute.streams import image_normals
 from flowdepth.estimation.pareto import nested_sizes, pareto_k
 from flowdepth.model.objective import log_weight
 from flowdepth.model.vae import FlowVAE, Posterior
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # Latent points at once: on a GPU what a share of the free memory holds.
 _CPU_ROWS = 4096
@@ -108,19 +111,25 @@ class _Results:
 
     def add(self, part: Estimate, rows: int) -> None:
         """Store the estimates of the next images, made with so many ``rows`` at once."""
-        end = self.done + part.log_p.shape[1]
-        # Many small tensors kept between large ones would fragment the heap by gigabytes.
-        for field in fields(Estimate):
-            value: Tensor = getattr(part, field.name)
-            if field.name not in self.whole:
-                self.whole[field.name] = value.new_empty(len(value), self.images, *value.shape[2:])
-            self.whole[field.name][:, self.done : end] = value
-        self.done, self.rows = end, rows
-        self.log(end)
+        self.done, self.rows = store(part, self.whole, self.done, self.images), rows
+        self.log(self.done)
         self.bookmark.keep(self._snapshot)
 
     def _snapshot(self) -> Snapshot:
         return Snapshot({"whole": self.whole}, {"done": self.done, "rows": self.rows})
+
+
+def store(part: DataclassInstance, whole: dict[str, Tensor], start: int, images: int) -> int:
+    """Put a dataclass of tensors [R, n, ...] into those of all ``images``; return where it ends."""
+    end = start
+    # Many small tensors kept between large ones would fragment the heap by gigabytes.
+    for field in fields(part):
+        value: Tensor = getattr(part, field.name)
+        if field.name not in whole:
+            whole[field.name] = value.new_empty(len(value), images, *value.shape[2:])
+        end = start + value.shape[1]
+        whole[field.name][:, start:end] = value
+    return end
 
 
 def _estimate_rest(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
+
+from flowdepth.model.checkpoint import Header
 
 
 def by_image(
@@ -20,3 +23,10 @@ def by_image(
             **{name: value.flatten().cpu() for name, value in columns.items()},
         }
     )
+
+
+def of_finished(frame: pd.DataFrame, numbers: pd.Series, header: Header) -> pd.DataFrame:
+    """Return the rows of the seeds that finished and whose ``numbers`` are all finite."""
+    failed = {o["seed"] for o in header.outcomes if o["status"] == "failed"}
+    failed |= {*frame.loc[~np.isfinite(numbers), "seed"]}
+    return frame[~frame["seed"].isin(failed)]
