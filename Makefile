@@ -9,7 +9,7 @@ QUICK ?=
 SLURM ?= /tmp/flowdepth-slurm-$(shell id -un)
 SLURM_TESTS ?= slurm
 
-.PHONY: study watch test faults test-slurm slurm-up slurm-down lint docs benchmark benchmark-study clean
+.PHONY: study watch test faults test-slurm slurm-up slurm-down lint docs benchmark benchmark-study constraints clean
 
 study: .venv/installed
 	$(BIN)/snakemake
@@ -55,12 +55,26 @@ benchmark-study: benchmarks/.venv/installed
 	$(BENCH) benchmarks.study $(QUICK)
 	$(BENCH) benchmarks.dry_run $(QUICK)
 
+# Pins what pyproject.toml asks for and keeps what fits; UPGRADE=--upgrade takes the newest versions.
+# A suffix such as +cpu is one platform's.
+constraints: build/pip-tools/installed
+	cp constraints.txt build/pip-tools/pins.txt
+	build/pip-tools/bin/pip-compile --quiet $(UPGRADE) --extra dev --strip-extras --no-annotate \
+		--no-header --no-emit-options --output-file build/pip-tools/pins.txt pyproject.toml
+	echo '# Versions that the tests passed with, by `make constraints`.' > constraints.txt
+	sed '/^#/d; /^$$/d; s/+[a-z0-9]*$$//' build/pip-tools/pins.txt >> constraints.txt
+
 clean:
 	rm -rf .venv .snakemake build benchmarks/.venv
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+build/pip-tools/installed:
+	$(PYTHON) -m venv build/pip-tools
+	build/pip-tools/bin/pip install --quiet --disable-pip-version-check pip-tools==7.6.2
 	touch $@
 
 benchmarks/.venv/installed: pyproject.toml constraints.txt benchmarks/requirements.txt
