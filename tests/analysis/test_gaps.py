@@ -36,10 +36,10 @@ def test_a_damaged_missing_or_strange_file_is_named(fabricate: Fabricate) -> Non
     path = packs[0] / "gaps.parquet"
     whole = pd.read_parquet(path)
     whole.drop(columns="log_p").to_parquet(path)
-    with pytest.raises(UserError, match=r"gaps\.parquet: damaged or of another kind"):
+    with pytest.raises(UserError, match=r"gaps\.parquet: column log_p missing"):
         read_gaps(study, packs)
     path.write_bytes(b"PAR1 torn")
-    with pytest.raises(UserError, match=r"gaps\.parquet: damaged or of another kind"):
+    with pytest.raises(UserError, match=r"gaps\.parquet: not a parquet table"):
         read_gaps(study, packs)
     path.unlink()
     with pytest.raises(UserError, match=r"gaps\.parquet: missing"):

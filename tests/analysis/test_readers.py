@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from flowdepth.analysis.columns import ESTIMATES, HISTORY, PACK_METRICS
+from flowdepth.analysis.columns import ESTIMATES, HISTORY, IMAGES, PACK_METRICS
 from flowdepth.analysis.readers import (
     read_costs,
     read_examples,
@@ -19,7 +19,7 @@ from flowdepth.analysis.readers import (
     read_table,
 )
 from flowdepth.base.errors import UserError
-from flowdepth.settings.study import Study, read_study
+from flowdepth.settings.study import Study, pack_name, read_study
 from flowdepth.study.layout import depth_of
 from helpers import leave_provenance
 
@@ -32,7 +32,7 @@ def study() -> Study:
 def write_pack(
     root: Path, depth: int, seeds: tuple[int, ...] = (0, 1), **columns: list[object]
 ) -> Path:
-    pack = root / f"K{depth}" / f"seeds{seeds[0]}-{seeds[-1]}"
+    pack = root / f"K{depth}" / f"seeds{pack_name(seeds)}"
     pack.mkdir(parents=True)
     values = dict.fromkeys(PACK_METRICS, [1.0] * len(seeds)) | {"seed": list(seeds)}
     values |= {"status": ["done"] * len(seeds), "message": [""] * len(seeds), **columns}
@@ -62,7 +62,7 @@ def test_the_cost_of_a_pack_is_that_of_all_its_seeds(tmp_path: Path) -> None:
 
 def test_seed_that_no_pack_holds_is_named(study: Study, tmp_path: Path) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, seeds=(0,))]
-    with pytest.raises(UserError, match=r"K = 2, seed 1.*K2.seeds0-0.metrics.csv"):
+    with pytest.raises(UserError, match=r"K = 2, seed 1.*K2.seeds0.metrics.csv"):
         read_packs(study, packs)
 
 
@@ -71,9 +71,18 @@ def test_depth_without_packs_is_named(study: Study, tmp_path: Path) -> None:
         read_packs(study, [write_pack(tmp_path, 0)])
 
 
-def test_seed_outside_the_study_is_refused(study: Study, tmp_path: Path) -> None:
+def test_seeds_of_a_pack_that_the_study_does_not_have_are_left_out(
+    study: Study, tmp_path: Path
+) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, seeds=(0, 1, 7))]
-    with pytest.raises(UserError, match="seed 7 is there but is not in the study"):
+    assert read_packs(study, packs)["seed"].tolist() == [0, 1, 0, 1]
+    write_images(packs[1], {0: 3, 1: 3, 7: 2})
+    assert set(read_rows(study, packs[1:], "images.parquet", IMAGES)["seed"]) == {0, 1}
+
+
+def test_seeds_that_a_pack_is_not_named_for_are_refused(study: Study, tmp_path: Path) -> None:
+    packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, seed=[0, 7])]
+    with pytest.raises(UserError, match=r"K2.seeds0.1.metrics.csv: found seeds \[7\], expected"):
         read_packs(study, packs)
 
 
@@ -142,20 +151,22 @@ def test_table_of_other_depths_is_refused(study: Study, tmp_path: Path) -> None:
         read_study_table(path, ("depth",), study)
 
 
-def test_history_knows_its_depth(tmp_path: Path) -> None:
+def test_history_knows_its_depth(study: Study, tmp_path: Path) -> None:
     pack = write_pack(tmp_path, 2)
     rows = "seed,epoch,updates,train,validation,beta\n1,1,9,-3,-4,1\n0,1,9,-3,-4,1\n"
     (pack / "history.csv").write_text(rows)
-    found = read_rows([pack], "history.csv", HISTORY)
+    found = read_rows(study, [pack], "history.csv", HISTORY)
     assert found[["depth", "seed"]].to_numpy().tolist() == [[2, 0], [2, 1]]
 
 
-def test_pack_without_rows_leaves_the_numbers_of_others_as_they_are(tmp_path: Path) -> None:
+def test_pack_without_rows_leaves_the_numbers_of_others_as_they_are(
+    study: Study, tmp_path: Path
+) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
     for pack, rows in zip(packs, ("", "1,1,9,-3,-4,1\n"), strict=True):
         (pack / "history.csv").write_text(f"{','.join(HISTORY)}\n{rows}")
-    assert read_rows(packs, "history.csv", HISTORY)["validation"].dtype == int
-    nothing = read_rows(packs[:1], "history.csv", HISTORY)
+    assert read_rows(study, packs, "history.csv", HISTORY)["validation"].dtype == int
+    nothing = read_rows(study, packs[:1], "history.csv", HISTORY)
     assert nothing.empty
     assert not np.isfinite(nothing["validation"]).any()
 
@@ -175,7 +186,7 @@ def test_images_of_failed_seeds_are_left_out(study: Study, tmp_path: Path) -> No
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2, **failed)]
     for pack in packs:
         write_images(pack, {0: 3, 1: 3})
-    found = read_images(packs, read_packs(study, packs))
+    found = read_images(study, packs, read_packs(study, packs))
     assert found.groupby(["depth", "seed"]).size().to_dict() == {(0, 0): 3, (0, 1): 3, (2, 1): 3}
 
 
@@ -184,14 +195,14 @@ def test_trainings_with_different_images_are_refused(study: Study, tmp_path: Pat
     write_images(packs[0], {0: 3, 1: 3})
     write_images(packs[1], {0: 3, 1: 2})
     with pytest.raises(UserError, match=r"K = 2, seed 1: 2 test images.*expected 3"):
-        read_images(packs, read_packs(study, packs))
+        read_images(study, packs, read_packs(study, packs))
 
 
 def test_damaged_images_are_refused(study: Study, tmp_path: Path) -> None:
     packs = [write_pack(tmp_path, 0), write_pack(tmp_path, 2)]
     (packs[0] / "images.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match=r"images.parquet: not a parquet table"):
-        read_images(packs, read_packs(study, packs))
+        read_images(study, packs, read_packs(study, packs))
 
 
 @pytest.mark.parametrize("name", [one.name for one in ESTIMATES if one.may_be_empty])

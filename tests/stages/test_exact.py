@@ -62,4 +62,4 @@ def test_quadrature_agrees_with_the_estimates(trained: Path, tmp_path: Path) -> 
     np.testing.assert_allclose(means, frame["exact_nll"])
     provenance.verify_outputs(pack / "exact.provenance.json")
     run("evaluate", tmp_path)
-    assert (read_exact([pack])["difference"].abs() < 0.5).all()
+    assert (read_exact(STUDY, [pack])["difference"].abs() < 0.5).all()

@@ -21,10 +21,11 @@ from flowdepth.base.machine import gpus
 from flowdepth.cluster.demand import demand
 from flowdepth.data import catalogue
 from flowdepth.report import registry
-from flowdepth.settings.study import read_study, refuse_nameless
+from flowdepth.settings.study import read_study, refuse_nameless, seeds_of
 from flowdepth.study import jobs, layout, stamps
 from flowdepth.study.check import check
 from flowdepth.study.finished import finished
+from flowdepth.study.packs import packs
 
 # Jobs run in the environment that Snakemake runs in, activated or not.
 ENVIRONMENT = Path(sys.executable).parent
@@ -51,9 +52,8 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 FOLDER = layout.RESULTS / study.name
-PACKS = study.packs()
+PACKS = {depth: packs(study, FOLDER, depth) for depth in study.depths}
 PACK = layout.pack(FOLDER, "{depth}", "{pack}")
-GRID = {"depth": study.depths, "pack": list(PACKS)}
 GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
 SOURCE = catalogue.source(study.dataset)
 # What a job runs. A stage finds its files by the study's folder.
@@ -63,10 +63,15 @@ STAGE = (
 )
 
 
-# The study's own depths and packs, and nothing else that a command line may ask for.
+# The study's own depths and packs, and nothing else that a command line may ask for. A job under way
+# may have had its pack cleared, by which it would be found.
 wildcard_constraints:
     depth="|".join(map(str, study.depths)),
-    pack="|".join(map(re.escape, PACKS)),
+    pack=(
+        "|".join(map(re.escape, {name for names in PACKS.values() for name in names}))
+        if workflow.is_main_process
+        else "[0-9+-]+"
+    ),
 
 
 def pack_files(stage):
@@ -125,24 +130,30 @@ def of_packs(stage, *names):
     """
     files = pack_files(stage)
     wanted = [files[name] for name in names or files]
-    return lambda wildcards: expand(wanted, **GRID)
+    return lambda wildcards: [
+        path for depth in study.depths for path in at_depth(wanted, depth)
+    ]
 
 
 def packs_of_depth(stage, name, depth):
     """One file of every pack at a depth."""
     file = pack_files(stage)[name]
-    return lambda wildcards: expand(file, depth=depth, pack=PACKS)
+    return lambda wildcards: at_depth([file], depth)
+
+
+def at_depth(files, depth):
+    return expand(files, depth=depth, pack=PACKS[depth])
 
 
 def pack_seeds(wildcards):
-    return PACKS[wildcards.pack]
+    return seeds_of(wildcards.pack)
 
 
 def asks(resource):
     """What a stage asks a cluster for at one depth and pack: more with every attempt."""
 
     def at_attempt(wildcards, attempt, rulename):
-        seeds = len(PACKS[wildcards.pack])
+        seeds = len(pack_seeds(wildcards))
         first = first_demand(rulename, int(wildcards.depth), seeds)
         return attempt * getattr(first, resource)
 

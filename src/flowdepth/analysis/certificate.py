@@ -14,9 +14,8 @@ from typing import Any
 import pandas as pd
 
 from flowdepth.analysis.columns import CERTIFICATE, CERTIFIED
-from flowdepth.analysis.readers import check_seeds, read_examples, read_table
+from flowdepth.analysis.readers import read_examples, read_rows
 from flowdepth.settings.study import Study
-from flowdepth.study import layout
 
 TEST, SIMULATED = "test", "simulated"
 
@@ -31,15 +30,7 @@ def read_certificates(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     """
     if study.certify.images == 0:
         return pd.DataFrame(columns=[*CERTIFIED, "depth"])
-    frames = [
-        read_table(layout.outputs("certify", pack)["certify"], CERTIFIED).assign(
-            depth=layout.depth_of(pack)
-        )
-        for pack in packs
-    ]
-    frame = pd.concat(frames, ignore_index=True)
-    check_seeds("certify.parquet", frame, study, ["kind", "depth", "seed", "image"])
-    return frame
+    return read_rows(study, packs, "certify.parquet", CERTIFIED)
 
 
 def certificate_table(rows: pd.DataFrame, depths: Sequence[int], test_images: int) -> pd.DataFrame:

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from flowdepth.analysis.columns import EXACT_IMAGES, IMAGES, PACK_EXACT
-from flowdepth.analysis.readers import REDO, read_table
+from flowdepth.analysis.readers import REDO, read_pack
 from flowdepth.base.errors import UserError
+from flowdepth.settings.study import Study
 from flowdepth.study import layout
 
 _KEYS = ["seed", "image"]
 
 
-def read_exact(packs: Sequence[Path]) -> pd.DataFrame:
+def read_exact(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     """Return `compare` of every pack with its ``depth``, sorted by depth and seed.
 
     Raises
@@ -24,20 +25,20 @@ def read_exact(packs: Sequence[Path]) -> pd.DataFrame:
     UserError
         If a file is missing or damaged, or the estimates are of other images or seeds.
     """
-    frames = [_pack(pack).assign(depth=layout.depth_of(pack)) for pack in packs]
+    frames = [_pack(study, pack).assign(depth=layout.depth_of(pack)) for pack in packs]
     return pd.concat(frames).sort_values(["depth", "seed"], ignore_index=True)
 
 
-def _pack(pack: Path) -> pd.DataFrame:
+def _pack(study: Study, pack: Path) -> pd.DataFrame:
     exact, evaluated = (layout.outputs(stage, pack) for stage in ("exact", "evaluate"))
-    by_image = read_table(exact["per_image"], EXACT_IMAGES)
-    estimates = read_table(evaluated["per_image"], IMAGES)
+    by_image = read_pack(study, exact["per_image"], EXACT_IMAGES)
+    estimates = read_pack(study, evaluated["per_image"], IMAGES)
     if not estimates[_KEYS].equals(by_image[_KEYS]):
         raise UserError(
             f"{evaluated['per_image']}: found {len(estimates)} estimates, expected those of the "
             f"{len(by_image)} pairs of a seed and a test image in {exact['per_image']}; {REDO}"
         )
-    return compare(read_table(exact["exact"], PACK_EXACT), by_image, estimates)
+    return compare(read_pack(study, exact["exact"], PACK_EXACT), by_image, estimates)
 
 
 def compare(by_seed: pd.DataFrame, by_image: pd.DataFrame, estimates: pd.DataFrame) -> pd.DataFrame:

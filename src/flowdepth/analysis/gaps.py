@@ -7,13 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from flowdepth.analysis.readers import REDO, check_seeds
+from flowdepth.analysis.readers import read_rows
 from flowdepth.analysis.statistics import t_interval
-from flowdepth.base.errors import UserError
 from flowdepth.settings.study import Study
-from flowdepth.study.layout import depth_of
 
 COLUMNS = (
     *("seed", "image", "elbo", "optimised_elbo", "log_p", "log_p_mcse"),
@@ -34,20 +31,7 @@ def read_gaps(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     UserError
         If a file is missing, damaged, lacks a column, or the seeds are not the study's.
     """
-    frame = pd.concat([_read(pack) for pack in packs], ignore_index=True)
-    check_seeds("gaps.parquet", frame, study, ["depth", "seed", "image"])
-    return frame.sort_values(["depth", "seed", "image"], ignore_index=True)
-
-
-def _read(pack: Path) -> pd.DataFrame:
-    path = pack / "gaps.parquet"
-    try:
-        return pd.read_parquet(path, columns=[*COLUMNS]).assign(depth=depth_of(pack))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; run snakemake to make it") from None
-    except (pa.ArrowInvalid, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: damaged or of another kind ({reason}); {REDO}") from None
+    return read_rows(study, packs, "gaps.parquet", COLUMNS)
 
 
 def gap_summary(frame: pd.DataFrame, depths: Sequence[int]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from flowdepth.analysis.columns import COUNTS, ESTIMATES, IMAGES, PACK_METRICS, Metric
 from flowdepth.base.errors import UserError
-from flowdepth.settings.study import Study
+from flowdepth.settings.study import Study, seeds_of
 from flowdepth.study import layout, provenance
 from flowdepth.study.layout import depth_of
 
@@ -123,39 +123,41 @@ def read_packs(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     return frame.sort_values(["depth", "seed"], ignore_index=True).drop(columns="file")
 
 
-def read_rows(packs: Sequence[Path], name: str, columns: Sequence[str]) -> pd.DataFrame:
+def read_rows(
+    study: Study, packs: Sequence[Path], name: str, columns: Sequence[str]
+) -> pd.DataFrame:
     """Return the rows of every pack's file ``name`` with their ``depth``, sorted by it and seed.
+
+    A pack may hold more seeds than the study's: they are left out.
 
     Raises
     ------
     UserError
         If a file is missing or lacks a column.
     """
-    frames = [read_table(pack / name, columns).assign(depth=depth_of(pack)) for pack in packs]
+    frames = [read_pack(study, pack / name, columns) for pack in packs]
     # A column without a row has no type of number to give to the others.
     filled = [frame for frame in frames if len(frame)]
     whole = pd.concat(filled or [frame.astype(float) for frame in frames], ignore_index=True)
     return whole.sort_values(["depth", "seed"], kind="stable", ignore_index=True)
 
 
-def check_seeds(name: str, frame: pd.DataFrame, study: Study, keys: Sequence[str]) -> None:
-    """Refuse rows of the packs' files ``name`` of other seeds than the study's, or ``keys`` twice.
+def read_pack(study: Study, path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of the study's seeds in a pack's file, with their ``depth``.
 
     Raises
     ------
     UserError
-        If there are such.
+        If the file is missing, lacks a column, or holds other seeds than its folder is named for.
     """
-    found = set(frame["seed"])
-    if found - set(study.seeds) or frame.duplicated([*keys]).any():
-        packs = len(study.depths) * len(study.packs())
-        raise UserError(
-            f"{name}: found seeds {sorted(found)} in {packs} packs, "
-            f"expected seeds {list(study.seeds)} once each; run snakemake again"
-        )
+    frame = read_table(path, columns)
+    own = seeds_of(path.parent.name.removeprefix("seeds"))
+    if strange := set(frame["seed"]) - {*own}:
+        raise UserError(f"{path}: found seeds {sorted(strange)}, expected seeds {[*own]}; {REDO}")
+    return frame[frame["seed"].isin(study.seeds)].assign(depth=depth_of(path.parent))
 
 
-def read_images(packs: Sequence[Path], metrics: pd.DataFrame) -> pd.DataFrame:
+def read_images(study: Study, packs: Sequence[Path], metrics: pd.DataFrame) -> pd.DataFrame:
     """Return a row per depth, seed and test image of the finished trainings in ``metrics``.
 
     Raises
@@ -163,7 +165,7 @@ def read_images(packs: Sequence[Path], metrics: pd.DataFrame) -> pd.DataFrame:
     UserError
         If a file is missing or damaged, or the trainings do not share their test images.
     """
-    frame = read_rows(packs, "images.parquet", IMAGES)
+    frame = read_rows(study, packs, "images.parquet", IMAGES)
     done = metrics.loc[metrics["status"] == "done", ["depth", "seed"]]
     frame = done.merge(frame, on=["depth", "seed"], how="left")
     counts = frame.groupby(["depth", "seed"])["log_p"].count()
@@ -234,14 +236,14 @@ def read_examples(pack: Path, count: int) -> Examples:
 def _pack_metrics(study: Study, pack: Path) -> pd.DataFrame:
     path = layout.outputs("evaluate", pack)["metrics"]
     bits = (Metric("bits_per_dim"),) if study.model.likelihood == "normal" else ()
-    frame = read_table(path, (*PACK_METRICS, *(metric.name for metric in bits)))
+    frame = read_pack(study, path, (*PACK_METRICS, *(metric.name for metric in bits)))
     _check_status(path, frame)
     frame = frame.assign(message=frame["message"].astype(object).fillna(""))
     for metric in (*ESTIMATES, *bits):
         frame[metric.name] = _numbers(path, frame, metric.name, metric.may_be_empty)
     for name in COUNTS:
         frame[name] = _numbers(path, frame, name).astype("Int64")
-    return frame.assign(depth=depth_of(pack), file=str(path))
+    return frame.assign(file=str(path))
 
 
 def _check_status(path: Path, frame: pd.DataFrame) -> None:

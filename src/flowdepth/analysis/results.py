@@ -32,6 +32,7 @@ from flowdepth.analysis.readers import (
 from flowdepth.settings.sections import Published
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
+from flowdepth.study.packs import folders
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class StudyResults:
 
     def __init__(self, study: Study, folder: Path) -> None:
         self.study, self.folder = study, folder
-        self.packs = layout.packs(folder, study)
+        self.packs = folders(study, folder)
         self.files = layout.outputs("summarise", folder)
 
     @cached_property
@@ -76,12 +77,12 @@ class StudyResults:
     @cached_property
     def images(self) -> pd.DataFrame:
         """A row per depth, finished seed and test image."""
-        return read_images(self.packs, self.metrics)
+        return read_images(self.study, self.packs, self.metrics)
 
     @cached_property
     def history(self) -> pd.DataFrame:
         """A row per depth, seed and epoch."""
-        return read_rows(self.packs, "history.csv", HISTORY)
+        return read_rows(self.study, self.packs, "history.csv", HISTORY)
 
     @cached_property
     def examples(self) -> dict[int, Examples]:
@@ -96,7 +97,7 @@ class StudyResults:
     @cached_property
     def exact(self) -> pd.DataFrame:
         """A row per depth and seed: exact and estimated NLL."""
-        return read_exact(self.packs)
+        return read_exact(self.study, self.packs)
 
     @cached_property
     def costs(self) -> pd.DataFrame:

@@ -33,15 +33,16 @@ def study_tables(study: Study, packs: Sequence[Path]) -> dict[str, pd.DataFrame]
         If a pack's file is missing, damaged, or does not fit the study.
     """
     estimates = read_packs(study, packs)
-    images = read_images(packs, estimates)
+    images = read_images(study, packs, estimates)
     annealed, count = read_certificates(study, packs), images["image"].nunique()
+    by_samples = read_rows(study, packs, "convergence.csv", PACK_CONVERGENCE)
     metrics = metrics_table(study, corrected(estimates, annealed, count, pixels(packs)))
     certificate = certificate_table(annealed, study.depths, count)
     return {
         "metrics": metrics,
         "summary": summary_table(metrics, images, certificate),
         "comparisons": comparisons_table(metrics, images, annealed),
-        "convergence": convergence_table(read_rows(packs, "convergence.csv", PACK_CONVERGENCE)),
+        "convergence": convergence_table(by_samples),
         "certificate": certificate,
     }
 

@@ -135,13 +135,14 @@ class Study(Section):
         return self.canonical({"dataset": {"root"}, **apart})
 
     def packs(self) -> dict[str, tuple[int, ...]]:
-        """Return the seeds in groups of ``seeds_per_job`` that train as one, by their names.
+        """Return the seeds in groups of ``seeds_per_job`` that train as one, by their names."""
+        return in_packs(self.seeds, self.seeds_per_job)
 
-        Seeds 0 to 4 are called 0-4, seeds 1, 5 and 8 are called 1+5+8.
-        """
-        size = self.seeds_per_job
-        groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
-        return {pack_name(group): group for group in groups}
+
+def in_packs(seeds: Sequence[int], size: int) -> dict[str, tuple[int, ...]]:
+    """Return ``seeds`` in groups of ``size``, by their names."""
+    groups = [tuple(seeds[i : i + size]) for i in range(0, len(seeds), size)]
+    return {pack_name(group): group for group in groups}
 
 
 def pack_name(seeds: tuple[int, ...]) -> str:
@@ -150,6 +151,14 @@ def pack_name(seeds: tuple[int, ...]) -> str:
     if len(seeds) > 2 and consecutive:
         return f"{seeds[0]}-{seeds[-1]}"
     return "+".join(map(str, seeds))
+
+
+def seeds_of(pack: str) -> tuple[int, ...]:
+    """Return the seeds of a pack by its name."""
+    if "-" in pack:
+        first, last = map(int, pack.split("-"))
+        return tuple(range(first, last + 1))
+    return tuple(map(int, pack.split("+")))
 
 
 def read_study(settings: Mapping[str, Any]) -> Study:

@@ -35,7 +35,7 @@ from flowdepth.report import registry
 from flowdepth.settings.messages import describe
 from flowdepth.settings.sections import Dataset
 from flowdepth.settings.study import Study
-from flowdepth.study import layout
+from flowdepth.study.packs import folders
 from flowdepth.study.provenance import Recorder
 
 INTERRUPTED = 75
@@ -116,7 +116,7 @@ class StudyCommand(NamedTuple):
     @property
     def packs(self) -> list[Path]:
         """The folders of all packs."""
-        return layout.packs(self.folder, self.study)
+        return folders(self.study, self.folder)
 
     def recorder(self, stage: str, inputs: Sequence[Path]) -> Recorder:
         """Return the recorder of this job."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flowdepth.settings.study import Study, pack_name
 from flowdepth.study import layout
+from flowdepth.study.packs import packs
 
 DATA_STAGES = ("prepare", "describe")
 # By stage of the whole study, the sections that it does not depend on.
@@ -50,7 +51,7 @@ def jobs(study: Study, folder: Path) -> Iterator[Job]:
     yield from (Job(stage, folder) for stage in DATA_STAGES)
     for stage in filter(lambda stage: wants(study, stage), layout.PACK_OUTPUTS):
         for depth in study.depths:
-            for name, seeds in study.packs().items():
+            for name, seeds in packs(study, folder, depth).items():
                 yield Job(stage, layout.pack(folder, depth, name), depth, seeds)
     yield from (Job(stage, folder) for stage in _APART if wants(study, stage))
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flowdepth.base.errors import UserError
-from flowdepth.settings.study import Study
 
 RESULTS = Path("results")
 PROVENANCE = ".provenance.json"
@@ -65,12 +64,6 @@ def unfinished(stage: str, pack: Path) -> Path:
 def pack(study: Path, depth: int | str, name: str) -> Path:
     """Return the folder of a pack; of all packs, where depth and name are wildcards."""
     return study / f"K{depth}" / f"seeds{name}"
-
-
-def packs(folder: Path, study: Study) -> list[Path]:
-    """Return the folders of all packs of a study, by depth and then by seeds."""
-    names = [*study.packs()]
-    return [pack(folder, depth, name) for depth in study.depths for name in names]
 
 
 def log(study: Path, stage: str, cell: str = "") -> Path:

@@ -22,7 +22,7 @@ Fabricate = Callable[..., tuple[Study, list[Path]]]
 def test_labels_of_lines_do_not_overlap(fabricate: Fabricate) -> None:
     study, packs = fabricate(depths=tuple(range(12)), gain=0.0)
     with style.visual_language():
-        history = read_rows(packs, "history.csv", HISTORY)
+        history = read_rows(study, packs, "history.csv", HISTORY)
         figure = learning_curves(history, study_tables(study, packs)["metrics"])
         figure.canvas.draw()
         labels = [t for t in figure.axes[0].texts if t.get_text().startswith("K")]
@@ -34,7 +34,7 @@ def test_labels_of_lines_do_not_overlap(fabricate: Fabricate) -> None:
 
 def test_a_diverging_seed_does_not_squash_the_curves(fabricate: Fabricate) -> None:
     study, packs = fabricate(depths=(0, 4), failed=[(4, 0)])
-    history = read_rows(packs, "history.csv", HISTORY)
+    history = read_rows(study, packs, "history.csv", HISTORY)
     broken = (history["depth"] == 4) & (history["seed"] == 0)
     history.loc[broken, "validation"] = [-1e8, -1e12, np.inf, -np.inf, np.nan, -50.0, -1e20]
     figure = learning_curves(history, study_tables(study, packs)["metrics"])
