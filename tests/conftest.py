@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+
+import filelock
 import hypothesis
 import pytest
 import torch
@@ -23,9 +26,18 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished(fresh: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout with the quick study finished."""
-    study = fresh.copy(tmp_path_factory.mktemp("finished") / "study")
-    done = study.snakemake(*QUICK)
-    assert done.returncode == 0, done.stdout + done.stderr
+def finished(
+    fresh: Checkout, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Checkout:
+    """A checkout with the quick study finished, once for all processes that run tests."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "finished"
+    with filelock.FileLock(f"{folder}.lock"):
+        study = Checkout(folder / "study")
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            fresh.copy(study.folder)
+            done = study.snakemake(*QUICK)
+            assert done.returncode == 0, done.stdout + done.stderr
+            (folder / "done").touch()
     return study

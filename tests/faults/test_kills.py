@@ -29,15 +29,26 @@ from faults.quick import QUICK, SEED, some
 
 pytestmark = pytest.mark.faults
 KILLS = 1 if QUICK else 6
-SETTINGS = (
-    *("--configfile", "studies/quick.yaml", "--config"),
-    "model={hidden: [32], latent: 2}",
-    "training={epochs: 60}",
-    "evaluate={samples: 4000, exact: true}",
-    "certify={images: 10, simulated: 3, distributions: 60, chains: 4}",
-    "gaps={images: 20, steps: 400, samples: 100}",
+LENGTHS = (
+    (
+        "training={epochs: 20}",
+        "evaluate={samples: 1000}",
+        "certify={images: 4, simulated: 2, distributions: 20, chains: 2}",
+        "gaps={images: 5, steps: 100, samples: 20}",
+    )
+    if QUICK
+    else (
+        "training={epochs: 60}",
+        "evaluate={samples: 4000, exact: true}",
+        "certify={images: 10, simulated: 3, distributions: 60, chains: 4}",
+        "gaps={images: 20, steps: 400, samples: 100}",
+    )
 )
-SAVING = ("train", "evaluate", "certify", "gaps", "exact")
+SETTINGS = (
+    *("--configfile", "studies/quick.yaml", "--config", "model={hidden: [32], latent: 2}"),
+    *LENGTHS,
+)
+SAVING = ("train", "evaluate", "certify", "gaps", *(() if QUICK else ("exact",)))
 STAGES = some(("prepare", *SAVING, "summarise"), 2)
 
 

@@ -146,7 +146,7 @@ def gradients(vae: FlowVAE, x: Tensor, eps: Tensor, gradient: str) -> Tensor:
 @pytest.mark.parametrize("depth", [0, 2])
 def test_path_gradient_is_unbiased(depth: int) -> None:
     vae = small_vae(depth, disturb=0.4)
-    x, eps = binary_images(1).unsqueeze(0), noise(1, 1, 3000, 2)
+    x, eps = binary_images(1).unsqueeze(0), noise(1, 1, 1000, 2)
     total, path = (gradients(vae, x, eps, kind) for kind in ("total", "path"))
     mean, error = mean_and_error((total - path).T)
     assert (mean.abs() < 4.5 * error + 1e-12).all()

@@ -19,9 +19,9 @@ from trained import leave_images, leave_models, pack_command, pack_of
 STUDY = read_study(
     {
         **{"name": "t", "depths": [2], "seeds": [3, 7], "model": {"hidden": [32], "latent": 2}},
-        "evaluate": {"samples": 5000},
-        "certify": {"images": 20, "simulated": 5, "distributions": 60, "chains": 4},
-        "gaps": {"images": 30, "steps": 400, "samples": 50},
+        "evaluate": {"samples": 2000},
+        "certify": {"images": 8, "simulated": 3, "distributions": 50, "chains": 4},
+        "gaps": {"images": 10, "steps": 200, "samples": 50},
     }
 )
 
@@ -30,7 +30,7 @@ STUDY = read_study(
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images, a model and its evaluation."""
     folder = tmp_path_factory.mktemp("study")
-    leave_images(folder, prepare(Dataset(test=0.05)))
+    leave_images(folder, prepare(Dataset(test=0.02)))
     leave_models(folder, STUDY)
     subprocess.run(pack_command("evaluate", folder, STUDY), check=True, capture_output=True)
     return folder
