@@ -26,9 +26,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished(
-    fresh: Checkout, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Checkout:
+def finished(fresh: Checkout, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Checkout:
     """A checkout with the quick study finished, once for all processes that run tests."""
     own = tmp_path_factory.getbasetemp()
     folder = (own if worker_id == "master" else own.parent) / "finished"

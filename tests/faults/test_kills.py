@@ -49,7 +49,7 @@ SETTINGS = (
     *LENGTHS,
 )
 SAVING = ("train", "evaluate", "certify", "gaps", *(() if QUICK else ("exact",)))
-STAGES = some(("prepare", *SAVING, "summarise"), 2)
+STAGES = some(("prepare", *SAVING, "summarise"), 1)
 
 
 @dataclass
