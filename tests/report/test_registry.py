@@ -95,6 +95,7 @@ def test_a_study_has_the_exhibits_that_its_settings_ask_for() -> None:
     } == optional
     assert {one.name for one in registry.TABLES} - {one.name for one in registry.tables(plain)} == {
         "certificate",
+        "estimators",
         "exact",
         "inference_gap",
         "published",

@@ -11,7 +11,7 @@ from flowdepth.analysis.gaps import gap_summary, read_gaps
 from flowdepth.analysis.summary import study_tables
 from flowdepth.report import tables
 from flowdepth.report.typesetting import p_value
-from flowdepth.settings.study import Study
+from flowdepth.settings.study import Study, read_study
 from tabled import against, write_gaps
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
@@ -108,6 +108,18 @@ def test_the_exact_table_has_means_over_seeds_and_the_worst_of_them() -> None:
     assert shown.tolist() == ["20.5000", "3e-07", "4.0"]
     assert frame["seeds"].tolist() == ["2 (1 failed)", "0 (1 failed)"]
     assert (frame.loc["8"].iloc[1:] == "failed").all()
+
+
+def test_the_table_of_estimators_has_their_means_and_the_image_furthest_off() -> None:
+    row = {"depth": 2, "exact_log_p": -20.0, "importance_mcse": 0.1, "annealed_mcse": 0.01}
+    rows = [
+        row | {"importance": -21.0, "annealed": -20.0},
+        row | {"importance": -20.1, "annealed": -20.02},
+    ]
+    study = read_study({"name": "t", "depths": [2, 8], "seeds": [0]})
+    frame = tables.estimators(pd.DataFrame(rows), study).set_index("K")
+    assert [*frame.loc["2"]] == ["2", "20.0000", "20.5500", "20.0100", "10.0", "2.0"]
+    assert (frame.loc["8"] == "failed").all()
 
 
 def costs(seconds: dict[str, list[float]], *compared: dict) -> pd.DataFrame:

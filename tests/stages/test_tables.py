@@ -18,19 +18,30 @@ from trained import study_command
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 EXACT = {"model": {"latent": 2}, "evaluate": {"exact": True}}
+BIAS = {0: 1.0, 2: 1.0, 4: 1.0}
 
 
-@pytest.mark.parametrize("settings", [{}, EXACT], ids=["estimates", "quadrature"])
+@pytest.mark.parametrize(
+    ("settings", "bias"),
+    [({}, None), (EXACT, None), (EXACT, BIAS)],
+    ids=["estimates", "quadrature", "annealing"],
+)
 def test_the_command_writes_every_table_in_three_forms(
-    fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict
+    fabricate: Fabricate,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: dict,
+    bias: dict | None,
 ) -> None:
-    study, packs = fabricate(settings=settings)
+    study, packs = fabricate(settings=settings, bias=bias)
     write_exact(packs)
     summarise(study, packs, tmp_path)
     monkeypatch.setattr(sys, "argv", study_command("tables", tmp_path, study)[2:])
     tables.main()
     set_ = registry.tables(study, "tables")
     assert ("exact" in [one.name for one in set_]) == (settings == EXACT)
+    assert ("annealing" in capsys.readouterr().out) == (bias is not None)
     for one in set_:
         table = set_table(one, StudyResults(study, tmp_path))
         forms = {"md": markdown(table), "tex": latex(table), "csv": table.to_csv(index=False)}

@@ -6,6 +6,7 @@ use rule summarise as tables with:
         rules.summarise.output,
         of_packs("exact") if study.evaluate.exact else [],
         of_packs("evaluate", "per_image") if study.evaluate.exact else [],
+        of_packs("certify") if study.evaluate.exact and study.certify.images else [],
     output:
         **study_files("tables", table_files("tables")),
     log:

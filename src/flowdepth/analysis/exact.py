@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from flowdepth.analysis.certificate import TEST, read_certificates
 from flowdepth.analysis.columns import EXACT_IMAGES, IMAGES, PACK_EXACT
-from flowdepth.analysis.readers import REDO, read_pack
+from flowdepth.analysis.readers import REDO, read_pack, read_rows
 from flowdepth.base.errors import UserError
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
@@ -27,6 +28,21 @@ def read_exact(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     """
     frames = [_pack(study, pack).assign(depth=layout.depth_of(pack)) for pack in packs]
     return pd.concat(frames).sort_values(["depth", "seed"], ignore_index=True)
+
+
+def read_estimators(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
+    """Return a row per depth, seed and annealed test image: log p(x) by three ways, in nats.
+
+    ``exact_log_p`` by quadrature, ``importance`` and ``annealed`` with their Monte-Carlo errors.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged.
+    """
+    annealed = read_certificates(study, packs)
+    exact = read_rows(study, packs, "exact.parquet", EXACT_IMAGES)
+    return annealed[annealed["kind"] == TEST].merge(exact, on=["depth", *_KEYS])
 
 
 def _pack(study: Study, pack: Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from flowdepth.analysis.columns import (
     METRICS,
     SUMMARY,
 )
-from flowdepth.analysis.exact import read_exact
+from flowdepth.analysis.exact import read_estimators, read_exact
 from flowdepth.analysis.gaps import gap_summary, read_gaps
 from flowdepth.analysis.readers import (
     Examples,
@@ -98,6 +98,11 @@ class StudyResults:
     def exact(self) -> pd.DataFrame:
         """A row per depth and seed: exact and estimated NLL."""
         return read_exact(self.study, self.packs)
+
+    @cached_property
+    def estimators(self) -> pd.DataFrame:
+        """A row per depth, seed and annealed test image: log p(x) by three ways."""
+        return read_estimators(self.study, self.packs)
 
     @cached_property
     def costs(self) -> pd.DataFrame:

@@ -150,6 +150,26 @@ def exact(exact: pd.DataFrame) -> pd.DataFrame:
     return _with_failures(pd.DataFrame(columns), seeds, keep=("K", "seeds"))
 
 
+def estimators(estimators: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return three estimates of the same NLLs as text, a row per depth: means over its images."""
+    frame = estimators.copy()
+    for way in ("importance", "annealed"):
+        frame[f"{way}_away"] = (frame[way] - frame["exact_log_p"]) / frame[f"{way}_mcse"]
+    depths = frame.groupby("depth")
+    means = -depths[["exact_log_p", "importance", "annealed"]].mean()
+    worst = depths[["importance_away", "annealed_away"]].agg(_largest)
+    columns = {
+        "seeds and images": depths.size().map(str),
+        "exact NLL": plain(means["exact_log_p"], 4),
+        "importance sampling": plain(means["importance"], 4),
+        "annealing": plain(means["annealed"], 4),
+        "worst image by importance sampling, in SE": plain(worst["importance_away"], 1),
+        "worst image by annealing, in SE": plain(worst["annealed_away"], 1),
+    }
+    rows = pd.DataFrame(columns, index=means.index).reindex(sorted(study.depths)).fillna("failed")
+    return rows.rename_axis("K").reset_index().astype({"K": str})
+
+
 def _largest(column: pd.Series) -> float:
     largest: float = column.abs().max()
     return largest

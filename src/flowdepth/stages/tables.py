@@ -17,6 +17,8 @@ def main() -> None:
         for pack in command.packs:
             read += [*layout.outputs("exact", pack).values()]
             read += [layout.outputs("evaluate", pack)["per_image"]]
+            if command.study.certify.images:
+                read += [layout.outputs("certify", pack)["certify"]]
     recorder = command.recorder("tables", read)
     written = [*write_tables("tables", StudyResults(command.study, command.folder))]
     recorder.write(layout.provenance("tables", command.folder), written)
