@@ -143,6 +143,15 @@ def test_results_dated_ahead_are_brought_back_and_others_left(pack: Path, tmp_pa
     verify_changed(tmp_path)
 
 
+def test_results_computed_from_what_was_written_again_get_no_provenance(pack: Path) -> None:
+    recorder = provenance.Recorder("evaluate", [pack / "model.safetensors"], "{}", "")
+    (pack / "model.safetensors").write_bytes(b"another")
+    (pack / "metrics.csv").write_text("seed\n0\n")
+    with pytest.raises(UserError, match=r"model.safetensors: was written again while this job ran"):
+        recorder.write(pack / f"evaluate{PROVENANCE}", [pack / "metrics.csv"])
+    assert not (pack / f"evaluate{PROVENANCE}").exists()
+
+
 def test_results_computed_from_what_was_written_again_are_not_confirmed(pack: Path) -> None:
     model = pack / "model.safetensors"
     recorder = provenance.Recorder("evaluate", [model], "{}", "code")
@@ -151,7 +160,7 @@ def test_results_computed_from_what_was_written_again_are_not_confirmed(pack: Pa
     with pytest.raises(UserError, match=r"model.safetensors: was written again while this job ran"):
         recorder.confirm()
     model.unlink()
-    with pytest.raises(UserError, match="nothing was written"):
+    with pytest.raises(UserError, match="run snakemake again"):
         recorder.confirm()
 
 

@@ -20,9 +20,11 @@ def main() -> None:
     command = study_command(__doc__)
     recorder = command.recorder("report", _read(command))
     facts = _facts(command)
+    html = page(StudyResults(command.study, command.folder), facts)
+    recorder.confirm()
     written = layout.outputs("report", command.folder)
     write_text(written["facts"], json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    write_text(written["page"], page(StudyResults(command.study, command.folder), facts))
+    write_text(written["page"], html)
     recorder.write(layout.provenance("report", command.folder), written.values())
     print(f"wrote {written['page']}")
 

@@ -25,7 +25,9 @@ def main() -> None:
             read += [evaluated["examples"], layout.outputs("certify", pack)["certify"]]
     recorder = command.recorder("summarise", read)
     written = layout.outputs("summarise", command.folder)
-    for name, table in study_tables(command.study, command.packs).items():
+    tables = study_tables(command.study, command.packs)
+    recorder.confirm()
+    for name, table in tables.items():
         write_frame(table, written[name])
         print(f"wrote {written[name]}: {len(table)} rows")
     recorder.write(layout.provenance("summarise", command.folder), written.values())

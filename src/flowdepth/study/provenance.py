@@ -83,7 +83,7 @@ class Recorder:
             if not path.exists() or digest(path) != found:
                 raise UserError(
                     f"{path}: was written again while this job ran, whose results would be those "
-                    "of the file before; nothing was written; run snakemake again"
+                    "of the file before; run snakemake again"
                 )
 
     def write(
@@ -94,7 +94,13 @@ class Recorder:
         The seconds of interrupted attempts, ``earlier``, come on top.
         ``used`` replaces what is known of a process on the CPU: ``device``, ``threads``,
         ``peak_memory_mb``, ``seconds``.
+
+        Raises
+        ------
+        UserError
+            As `confirm`, in which case there is no provenance by which the outputs would count.
         """
+        self.confirm()
         facts = {
             **self.facts,
             "code": self.code,
