@@ -90,7 +90,7 @@ class Figure:
 class Table:
     """A table: function ``name`` of ``report/tables.py`` sets it; attributes as of `Figure`.
 
-    Stage ``report`` sets what stands on the page alone; one that ``is_printed`` stands in the log.
+    Stage ``report`` sets what stands on the page alone.
     """
 
     name: str
@@ -99,7 +99,6 @@ class Table:
     caption: str
     stage: str = "tables"
     when: Callable[[Study], bool] = _always
-    is_printed: bool = False
 
 
 FIGURES = (
@@ -334,7 +333,6 @@ TABLES = (
             "Monte-Carlo standard errors."
         ),
         when=_is_checked_exactly,
-        is_printed=True,
     ),
     Table(
         name="inference_gap",

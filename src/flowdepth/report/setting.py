@@ -23,8 +23,5 @@ def write_tables(stage: str, results: StudyResults) -> Iterator[Path]:
     """Set the tables of a stage as CSV, Markdown and LaTeX; yield their files."""
     folder = results.folder / "tables"
     for table in registry.tables(results.study, stage):
-        frame = set_table(table, results)
-        yield from write_table(frame, folder, table.name)
+        yield from write_table(set_table(table, results), folder, table.name)
         print(f"wrote {folder / table.name}")
-        if table.is_printed:
-            print(frame.to_string(index=False))
