@@ -73,10 +73,14 @@ def test_first_finished_seed_is_shown(tmp_path: Path) -> None:
         header = checkpoint.Header(settings, 2, 6, outcomes)
         checkpoint.save(tmp_path / "K2" / str(pack[0]) / "model.safetensors", vae, header)
     paths = [tmp_path / "K2" / name / "model.safetensors" for name in "13"]
-    found = first_finished(settings, 2, paths)
+    found = first_finished(settings, 2, paths, (1, 3, 5, 8))
     assert found.replicas == 1
     alone = small_vae(2, (5,)).float().double()
     for name, value in alone.state_dict().items():
         assert torch.equal(found.state_dict()[name], value)
+    assert first_finished(settings, 2, paths, (3, 1)) is None
+    other = first_finished(settings, 2, paths, (3, 8))
+    expected = small_vae(2, (8,)).float().double().state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in other.state_dict().items())
     with pytest.raises(UserError, match="found a model of depth 2, expected 4"):
-        first_finished(settings, 4, paths)
+        first_finished(settings, 4, paths, (5,))

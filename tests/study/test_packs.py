@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flowdepth.settings.study import Study, in_packs, read_study, seeds_of
 from flowdepth.study import layout
 from flowdepth.study.packs import Packs, folders, packs
-from flowdepth.study.provenance import Recorder
+from helpers import leave_provenance
 
 
 def study(seeds: list[int], seeds_per_job: int = 5, **sections: object) -> Study:
@@ -23,10 +23,8 @@ def train(root: Path, trained: Study, depth: int = 0) -> None:
     for name, seeds in trained.packs().items():
         folder = layout.pack(root, depth, name)
         folder.mkdir(parents=True, exist_ok=True)
-        recorder = Recorder(
-            "train", [], trained.pack_settings("train"), "", depth=depth, seeds=list(seeds)
-        )
-        recorder.write(layout.provenance("train", folder), [])
+        settings = trained.pack_settings("train")
+        leave_provenance(folder, "train", [], settings=settings, depth=depth, seeds=seeds)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +49,13 @@ def test_trained_packs_are_taken_and_the_rest_is_new(
     assert folders(now, tmp_path)[-len(deeper) :] == deeper
 
 
+def test_no_seed_comes_from_two_trained_packs(tmp_path: Path) -> None:
+    for seeds in ([0, 1, 2], [2, 3, 4], [4, 5]):
+        train(tmp_path, study(seeds))
+    assert [*packs(study([0, 1, 2, 3, 4]), tmp_path, 0)] == ["0-2", "4+5", "3"]
+    assert [*packs(study([1, 4]), tmp_path, 0)] == ["0-2", "2-4"]
+
+
 def test_packs_of_other_settings_or_damaged_ones_are_not_taken(tmp_path: Path) -> None:
     now = study([0, 1], 1)
     train(tmp_path, study([0, 1], training={"epochs": 7}))
@@ -63,24 +68,23 @@ def test_packs_of_other_settings_or_damaged_ones_are_not_taken(tmp_path: Path) -
     assert packs(now, tmp_path, 0) == now.packs()
 
 
-@given(
-    st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True),
-    st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True),
-    *[st.integers(1, 4)] * 2,
-    st.data(),
-)
-def test_the_packs_stay_the_same_while_they_are_trained_in_any_order(
+SEEDS = st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True)
+STUDIES = st.builds(study, SEEDS, st.integers(1, 4))
+
+
+@given(st.lists(STUDIES, max_size=3), STUDIES, st.data())
+def test_the_packs_hold_each_seed_once_and_stay_while_they_are_trained_in_any_order(
     tmp_path_factory: pytest.TempPathFactory,
-    before: list[int],
-    seeds: list[int],
-    size: int,
-    other: int,
+    before: list[Study],
+    now: Study,
     data: st.DataObject,
 ) -> None:
-    root, now = tmp_path_factory.mktemp("study"), study(seeds, size)
-    train(root, study(before, other))
+    root = tmp_path_factory.mktemp("study")
+    for earlier in before:
+        train(root, earlier)
     planned = packs(now, root, 0)
-    assert {*seeds} <= {seed for pack in planned.values() for seed in pack}
+    held = [seed for pack in planned.values() for seed in pack if seed in now.seeds]
+    assert sorted(held) == sorted(now.seeds)
     for name in data.draw(st.permutations(sorted(planned))):
         train(root, study([*planned[name]], len(planned[name])))
         assert packs(now, root, 0).keys() == planned.keys()

@@ -7,7 +7,7 @@ trapezoid rule. No sampling anywhere. Nats; one replica, shapes as in :mod:`flow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +67,10 @@ class Pair:
     encoder: Tensor
 
 
-def first_finished(settings: TrainSettings, depth: int, paths: Sequence[Path]) -> FlowVAE | None:
-    """Return the smallest finished seed of a depth's packs as a model of one replica, float64.
+def first_finished(
+    settings: TrainSettings, depth: int, paths: Sequence[Path], seeds: Collection[int]
+) -> FlowVAE | None:
+    """Return the smallest finished one of ``seeds`` in a depth's packs, one replica, float64.
 
     None where every seed failed.
 
@@ -82,7 +84,7 @@ def first_finished(settings: TrainSettings, depth: int, paths: Sequence[Path]) -
         model, header = checkpoint.load(path)
         header.require(path, settings, depth, header.seeds)
         for row, outcome in enumerate(header.outcomes):
-            if outcome["status"] == "done":
+            if outcome["status"] == "done" and outcome["seed"] in seeds:
                 found[outcome["seed"]] = checkpoint.replica(model, header, row).double()
     return found[min(found)] if found else None
 

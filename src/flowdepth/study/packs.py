@@ -16,21 +16,21 @@ Packs = dict[str, tuple[int, ...]]
 def packs(study: Study, folder: Path, depth: int) -> Packs:
     """Return the packs at ``depth`` whose seeds are those of the study, and maybe more, by name.
 
-    Those trained with its settings are taken, the ones with most of its seeds first: neither
-    another ``seeds_per_job`` nor a seed less trains anything again.
+    Those trained with its settings are taken, the ones with most of its seeds first, unless they
+    share one of these with a pack already taken: neither another ``seeds_per_job`` nor a seed less
+    trains anything again.
     """
     own = study.packs()
     there = {path.name for path in layout.pack(folder, depth, "").parent.glob("seeds*")}
     if there <= {f"seeds{name}" for name in own}:
         return own
-    trained, missing, found = dict(_trained(study, folder, depth)), list(study.seeds), Packs()
-
-    def covered(name: str) -> int:
-        return len({*trained[name]} & {*missing})
-
-    while trained and covered(name := max(sorted(trained), key=covered)):
-        found[name] = trained.pop(name)
-        missing = [seed for seed in missing if seed not in found[name]]
+    trained = dict(_trained(study, folder, depth))
+    wanted = {name: {*seeds} & {*study.seeds} for name, seeds in trained.items()}
+    missing, found = list(study.seeds), Packs()
+    for name in sorted(trained, key=lambda name: (-len(wanted[name]), name)):
+        if wanted[name] and wanted[name] <= {*missing}:
+            found[name] = trained[name]
+            missing = [seed for seed in missing if seed not in wanted[name]]
     return found | in_packs(missing, study.seeds_per_job)
 
 

@@ -46,11 +46,13 @@ class PosteriorResults(StudyResults):
     @cached_property
     def models(self) -> Models:
         """Each depth's first finished seed; None where all failed."""
-        settings = self.study.train_settings()
+        settings, seeds = self.study.train_settings(), self.study.seeds
         found: dict[int, list[Path]] = {depth: [] for depth in sorted(self.study.depths)}
         for pack in self.packs:
             found[layout.depth_of(pack)].append(layout.outputs("train", pack)["model"])
-        return {k: estimation.first_finished(settings, k, paths) for k, paths in found.items()}
+        return {
+            k: estimation.first_finished(settings, k, paths, seeds) for k, paths in found.items()
+        }
 
     @cached_property
     def prepared(self) -> Images:
