@@ -41,6 +41,9 @@ def test_a_damaged_missing_or_strange_file_is_named(fabricate: Fabricate) -> Non
     path.write_bytes(b"PAR1 torn")
     with pytest.raises(UserError, match=r"gaps\.parquet: not a parquet table"):
         read_gaps(study, packs)
+    pd.concat([whole, whole.iloc[:1]]).to_parquet(path)
+    with pytest.raises(UserError, match=r"gaps\.parquet: found depth 0, seed \d, image \d twice"):
+        read_gaps(study, packs)
     path.unlink()
     with pytest.raises(UserError, match=r"gaps\.parquet: missing"):
         read_gaps(study, packs)

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from flowdepth.analysis.columns import CERTIFICATE, CERTIFIED
-from flowdepth.analysis.readers import read_examples, read_rows
+from flowdepth.analysis.readers import read_examples, read_rows, refuse_repeats
 from flowdepth.settings.study import Study
 
 TEST, SIMULATED = "test", "simulated"
@@ -30,7 +30,9 @@ def read_certificates(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     """
     if study.certify.images == 0:
         return pd.DataFrame(columns=[*CERTIFIED, "depth"])
-    return read_rows(study, packs, "certify.parquet", CERTIFIED)
+    frame = read_rows(study, packs, "certify.parquet", CERTIFIED)
+    refuse_repeats("certify.parquet", frame, ["kind", "depth", "seed", "image"])
+    return frame
 
 
 def certificate_table(rows: pd.DataFrame, depths: Sequence[int], test_images: int) -> pd.DataFrame:

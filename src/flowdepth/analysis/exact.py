@@ -42,7 +42,9 @@ def read_estimators(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     """
     annealed = read_certificates(study, packs)
     exact = read_rows(study, packs, "exact.parquet", EXACT_IMAGES)
-    return annealed[annealed["kind"] == TEST].merge(exact, on=["depth", *_KEYS])
+    return annealed[annealed["kind"] == TEST].merge(
+        exact, on=["depth", *_KEYS], validate="one_to_one"
+    )
 
 
 def _pack(study: Study, pack: Path) -> pd.DataFrame:

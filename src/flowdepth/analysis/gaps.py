@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flowdepth.analysis.readers import read_rows
+from flowdepth.analysis.readers import read_rows, refuse_repeats
 from flowdepth.analysis.statistics import t_interval
 from flowdepth.settings.study import Study
 
@@ -31,7 +31,9 @@ def read_gaps(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
     UserError
         If a file is missing, damaged, lacks a column, or the seeds are not the study's.
     """
-    return read_rows(study, packs, "gaps.parquet", COLUMNS)
+    frame = read_rows(study, packs, "gaps.parquet", COLUMNS)
+    refuse_repeats("gaps.parquet", frame, ["depth", "seed", "image"])
+    return frame
 
 
 def gap_summary(frame: pd.DataFrame, depths: Sequence[int]) -> pd.DataFrame:

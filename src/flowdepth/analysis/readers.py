@@ -142,6 +142,20 @@ def read_rows(
     return whole.sort_values(["depth", "seed"], kind="stable", ignore_index=True)
 
 
+def refuse_repeats(name: str, frame: pd.DataFrame, keys: Sequence[str]) -> None:
+    """Refuse rows of the packs' files ``name`` that agree in all ``keys``.
+
+    Raises
+    ------
+    UserError
+        If there are such.
+    """
+    repeated = frame[frame.duplicated([*keys])]
+    if len(repeated):
+        found = ", ".join(f"{key} {repeated[key].iloc[0]}" for key in keys)
+        raise UserError(f"{name}: found {found} twice, expected each once; run snakemake again")
+
+
 def read_pack(study: Study, path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Return the rows of the study's seeds in a pack's file, with their ``depth``.
 
