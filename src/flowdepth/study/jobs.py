@@ -49,10 +49,13 @@ class Job:
 def jobs(study: Study, folder: Path) -> Iterator[Job]:
     """Yield the jobs of a study whose results lie in ``folder``, in the order of the data."""
     yield from (Job(stage, folder) for stage in DATA_STAGES)
+    cells = [
+        (layout.pack(folder, depth, name), depth, seeds)
+        for depth in study.depths
+        for name, seeds in packs(study, folder, depth).items()
+    ]
     for stage in filter(lambda stage: wants(study, stage), layout.PACK_OUTPUTS):
-        for depth in study.depths:
-            for name, seeds in packs(study, folder, depth).items():
-                yield Job(stage, layout.pack(folder, depth, name), depth, seeds)
+        yield from (Job(stage, *cell) for cell in cells)
     yield from (Job(stage, folder) for stage in _APART if wants(study, stage))
 
 
