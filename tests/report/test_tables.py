@@ -120,6 +120,8 @@ def test_the_table_of_estimators_has_their_means_and_the_image_furthest_off() ->
     frame = tables.estimators(pd.DataFrame(rows), study).set_index("K")
     assert [*frame.loc["2"]] == ["2", "20.0000", "20.5500", "20.0100", "10.0", "2.0"]
     assert (frame.loc["8"] == "failed").all()
+    nothing = tables.estimators(pd.DataFrame(rows).iloc[:0], study).set_index("K")
+    assert (nothing == "failed").all(axis=None)
 
 
 def costs(seconds: dict[str, list[float]], *compared: dict) -> pd.DataFrame:

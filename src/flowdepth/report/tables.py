@@ -155,19 +155,20 @@ def estimators(estimators: pd.DataFrame, study: Study) -> pd.DataFrame:
     frame = estimators.copy()
     for way in ("importance", "annealed"):
         frame[f"{way}_away"] = (frame[way] - frame["exact_log_p"]) / frame[f"{way}_mcse"]
-    depths = frame.groupby("depth")
-    means = -depths[["exact_log_p", "importance", "annealed"]].mean()
-    worst = depths[["importance_away", "annealed_away"]].agg(_largest)
+    depths, index = frame.groupby("depth"), sorted(study.depths)
+    means = -depths[["exact_log_p", "importance", "annealed"]].mean().reindex(index)
+    worst = depths[["importance_away", "annealed_away"]].agg(_largest).reindex(index)
+    pairs = pd.DataFrame({"seeds": depths.size().reindex(index, fill_value=0)})
     columns = {
-        "seeds and images": depths.size().map(str),
+        "K": [*map(str, index)],
+        "seeds and images": [*map(str, pairs["seeds"])],
         "exact NLL": plain(means["exact_log_p"], 4),
         "importance sampling": plain(means["importance"], 4),
         "annealing": plain(means["annealed"], 4),
         "worst image by importance sampling, in SE": plain(worst["importance_away"], 1),
         "worst image by annealing, in SE": plain(worst["annealed_away"], 1),
     }
-    rows = pd.DataFrame(columns, index=means.index).reindex(sorted(study.depths)).fillna("failed")
-    return rows.rename_axis("K").reset_index().astype({"K": str})
+    return _with_failures(pd.DataFrame(columns), pairs, keep=("K",))
 
 
 def _largest(column: pd.Series) -> float:
