@@ -22,7 +22,7 @@ test: .venv/installed
 	$(BIN)/pytest -n 2
 
 faults: .venv/installed
-	FAULTS_QUICK=$(QUICK) $(BIN)/pytest -m faults
+	FAULTS_QUICK=$(QUICK) FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)} $(BIN)/pytest -n 2 -m faults
 
 test-slurm: .venv/installed
 	$(BIN)/pytest tests/slurm -v -rs -m '$(SLURM_TESTS)'

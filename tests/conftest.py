@@ -19,6 +19,13 @@ hypothesis.settings.register_profile("flowdepth", deadline=None)
 hypothesis.settings.load_profile("flowdepth")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what tests counted, whichever process ran them."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, counted in report.user_properties:
+            terminalreporter.write_line(f"{name}: {counted}")
+
+
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout without results."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 QUICK = bool(os.environ.get("FAULTS_QUICK"))
 SEED = int(os.environ.get("FAULTS_SEED", time.time_ns() % 10**6))
 T = TypeVar("T")
+# The fixture that keeps what a test counted; the summary at the end tells it.
+Record = Callable[[str, str], None]
 
 
 def some(cases: Sequence[T], number: int) -> list[T]:

@@ -1,4 +1,4 @@
-"""Mutated configurations through a real dry run: pytest tests/faults -m faults -s."""
+"""Mutated configurations through a real dry run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from checkout import Checkout, checkout
-from faults.quick import QUICK
+from faults.quick import QUICK, Record
 from mutations import mutated
 
 pytestmark = pytest.mark.faults
@@ -29,7 +29,7 @@ def outcome(study: Checkout) -> str:
 
 
 def test_dry_run_of_a_mutated_configuration_is_accepted_or_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, record_property: Record
 ) -> None:
     study = checkout(tmp_path)
     outcomes: list[str] = []
@@ -44,6 +44,5 @@ def test_dry_run_of_a_mutated_configuration_is_accepted_or_refused(
     run()
     tracebacks = [found for found in outcomes if found.startswith("traceback")]
     counts = {kind: outcomes.count(kind) for kind in ("accepted", "refused")}
-    with capsys.disabled():
-        print(f"\n{len(outcomes)} configurations: {counts}, {len(tracebacks)} tracebacks")
+    record_property("configurations", f"{counts}, {len(tracebacks)} tracebacks")
     assert [found for found in outcomes if found not in counts] == []

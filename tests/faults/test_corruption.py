@@ -14,7 +14,7 @@ import pytest
 from checkout import QUICK, Checkout
 from contents import contents
 from damage import DAMAGE, swap
-from faults.quick import some
+from faults.quick import Record, some
 from flowdepth.study.layout import PROVENANCE
 from flowdepth.study.provenance import read
 
@@ -59,7 +59,7 @@ def outcome(study: Checkout, before: Content, damaged: tuple[Path, ...]) -> str:
 
 @pytest.mark.parametrize("way", [*DAMAGE, "swapped", "deleted"])
 def test_damage_to_any_file_is_detected_or_mended(
-    finished: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+    finished: Checkout, tmp_path: Path, record_property: Record, way: str
 ) -> None:
     study = finished.copy(tmp_path / "study")
     before = contents(study.results)
@@ -79,6 +79,5 @@ def test_damage_to_any_file_is_detected_or_mended(
         found.setdefault(result, []).append(str(case[0].relative_to(study.results)))
         restore(before, times)
     counts = {result: len(names) for result, names in found.items()}
-    with capsys.disabled():
-        print(f"\n{way}: {len(cases)} tried, {counts}")
+    record_property(way, f"{len(cases)} tried, {counts}")
     assert set(found) <= {"detected", "mended"}, found

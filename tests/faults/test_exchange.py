@@ -15,7 +15,7 @@ import pytest
 
 from checkout import QUICK, Checkout
 from contents import contents
-from faults.quick import some
+from faults.quick import Record, some
 from faults.test_corruption import outcome
 from flowdepth.study.layout import PACK_OUTPUTS, PROVENANCE
 
@@ -41,15 +41,15 @@ def groups(pack: Path) -> Iterator[tuple[str, ...]]:
 
 
 def test_pieces_of_another_training_or_depth_reach_no_page(
-    finished: Checkout, pieces: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Checkout, pieces: Checkout, tmp_path: Path, record_property: Record
 ) -> None:
     study = finished.copy(tmp_path / "study")
     before = contents(study.results)
     there = study.results / "K2" / "seeds0+1"
     sources = (pieces.results / "K2" / "seeds0+1", finished.results / "K0" / "seeds0+1")
-    cases = [(source, names) for source in sources for names in groups(there)]
+    cases = some([(source, names) for source in sources for names in groups(there)], 1)
     found: dict[str, list[str]] = {}
-    for source, names in some(cases, 1):
+    for source, names in cases:
         for name in names:
             shutil.copy2(source / name, there / name)
         damaged = tuple(there / name for name in names)
@@ -57,8 +57,8 @@ def test_pieces_of_another_training_or_depth_reach_no_page(
         found.setdefault(outcome(study, before, damaged), []).append(place)
         shutil.rmtree(study.folder)
         study = finished.copy(tmp_path / "study")
-    with capsys.disabled():
-        print(f"\nexchanged: { {result: len(names) for result, names in found.items()} }")
+    counts = {result: len(names) for result, names in found.items()}
+    record_property("exchanged", f"{len(cases)} tried, {counts}")
     assert set(found) <= {"mended", "detected"}, found
 
 

@@ -34,7 +34,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 def test_full_disk_is_explained_and_the_study_ends_the_same(
-    finished: Checkout, tmp_path: Path, disk: Disk, capsys: pytest.CaptureFixture[str]
+    finished: Checkout, tmp_path: Path, disk: Disk, record_property: quick.Record
 ) -> None:
     small = Checkout(tmp_path / "small")
     for part in finished.folder.iterdir():
@@ -50,7 +50,6 @@ def test_full_disk_is_explained_and_the_study_ends_the_same(
         failures += 1
         assert "could not be written (No space left on device); it needs" in output, output
         assert "Traceback" not in output, output
-    with capsys.disabled():
-        print(f"\nfull disk: {failures} runs failed with a message; the next one went on")
+    record_property("full disk", f"{failures} runs failed with a message; the next one went on")
     assert failures >= 2
     assert shared(small) == shared(finished)

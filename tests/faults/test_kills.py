@@ -25,7 +25,7 @@ import pytest
 
 from checkout import Checkout, checkout
 from contents import shared
-from faults.quick import QUICK, SEED, some
+from faults.quick import QUICK, SEED, Record, some
 
 pytestmark = pytest.mark.faults
 KILLS = 1 if QUICK else 6
@@ -59,11 +59,11 @@ class Tally:
     kills: int = 0
     saved: int = 0
 
-
-@pytest.fixture(scope="module")
-def total() -> Tally:
-    """Of all tests of this module."""
-    return Tally()
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills survived with identical bytes, {self.saved} of them with work to "
+            f"go on from (FAULTS_SEED={SEED})"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -143,27 +143,17 @@ def survive(victim: Victim, expected: dict[Path, object]) -> Tally:
             tally.saved += any(study.folder.rglob("*_unfinished.safetensors"))
 
 
-def tell(name: str, tally: Tally, total: Tally, capsys: pytest.CaptureFixture[str]) -> None:
-    total.kills += tally.kills
-    total.saved += tally.saved
-    with capsys.disabled():
-        print(
-            f"\n{name}: {tally.kills} kills survived with identical bytes, {tally.saved} of them "
-            f"with work to go on from; {total.kills} kills in all (FAULTS_SEED={SEED})"
-        )
-
-
 @pytest.mark.parametrize("name", STAGES)
 def test_killed_stage_ends_with_the_bytes_of_an_undisturbed_one(
-    study: Checkout, total: Tally, capsys: pytest.CaptureFixture[str], name: str
+    study: Checkout, record_property: Record, name: str
 ) -> None:
-    tell(name, survive(stage(study, name), shared(study)), total, capsys)
+    record_property(name, str(survive(stage(study, name), shared(study))))
 
 
 def test_killed_study_ends_with_the_bytes_of_an_undisturbed_one(
-    study: Checkout, total: Tally, capsys: pytest.CaptureFixture[str]
+    study: Checkout, record_property: Record
 ) -> None:
     expected = shared(study)
     shutil.rmtree(study.folder / "results")
     victim = Victim(study, ("snakemake", *SETTINGS))
-    tell("study", survive(victim, expected), total, capsys)
+    record_property("study", str(survive(victim, expected)))

@@ -119,6 +119,7 @@ def test_study_survives_a_node_that_goes_down(study: Make, undisturbed: Numbers)
     assert longer.numbers() == undisturbed(longer)
 
 
+@pytest.mark.long
 def test_controller_away_for_15_seconds_repeats_no_work(study: Make, undisturbed: Numbers) -> None:
     longer = study(*LONGER)
     main = longer.submit("summarise")
