@@ -38,6 +38,17 @@ def epoch_images(images: Images, seeds: tuple[int, ...], epoch: int, dtype: torc
 
 
 def pixel_means(images: Images, dtype: torch.dtype) -> Tensor:
-    """Return the mean of each pixel over the training images [P], in [0, 1]."""
-    sums = images.train.sum(0, dtype=torch.int64).double()
-    return (sums / (len(images.train) * (images.train_levels - 1))).to(dtype)
+    """Return the mean of each pixel over the training images [P], as the model sees them."""
+    means = images.train.sum(0, dtype=torch.int64).double() / len(images.train)
+    if images.levels == 2:
+        return (means / (images.train_levels - 1)).to(dtype)
+    return ((means + 0.5) / images.levels).to(dtype)
+
+
+def pixel_spreads(images: Images, dtype: torch.dtype) -> Tensor:
+    """Return the standard deviation of each dequantised pixel over the training images [P].
+
+    ``sqrt(var + 1/12)`` grey levels, of which dequantising alone makes ``sqrt(1/12)``.
+    """
+    variance = images.train.double().var(0, correction=0)
+    return ((variance + 1 / 12).sqrt() / images.train_levels).to(dtype)

@@ -83,14 +83,23 @@ def _log_of_product(factors: Tensor) -> Tensor:
 class Normal(nn.Module):
     """Grey pixels: ``x ~ N(decoder mean, sigma_x^2)``.
 
-    ``log sigma_x`` is a parameter: one number, or one per pixel; fixed or learned.
+    ``log sigma_x`` is a parameter: one number, or one per pixel; fixed or learned, from ``start``
+    or from what `start_at` is given.
     """
 
-    def __init__(self, replicas: int, pixels: int, scale: str, start: float) -> None:
+    def __init__(self, replicas: int, pixels: int, scale: str, start: float = 1.0) -> None:
         super().__init__()
         shape = (replicas, 1, 1, pixels if scale == "pixel" else 1)
         value = torch.full(shape, math.log(start))
         self.log_scale = nn.Parameter(value, requires_grad=scale != "fixed")
+
+    @torch.no_grad()
+    def start_at(self, residuals: Tensor) -> None:
+        """Start at the root of the pixels' mean squared ``residuals`` [P], each pixel its own."""
+        squares = residuals.square()
+        if self.log_scale.shape[-1] == 1:
+            squares = squares.mean()
+        self.log_scale.copy_((0.5 * squares.log()).expand_as(self.log_scale))
 
     def log_prob(self, x: Tensor, mean: Tensor) -> Tensor:
         """Return log p(x|z) [R, N, S] in nats, a density on pixels scaled to [0, 1]."""
@@ -129,6 +138,8 @@ def observation(model: Model, replicas: int, pixels: int) -> Bernoulli | Normal:
     """Return the observation model that the configuration names."""
     if model.likelihood == "bernoulli":
         return Bernoulli()
+    if model.scale_start == "residuals":
+        return Normal(replicas, pixels, model.scale)
     return Normal(replicas, pixels, model.scale, model.scale_start)
 
 

@@ -77,7 +77,7 @@ class Model(Section):
     initialisation: Literal["torch", "glorot", "he"] = "torch"
     output_bias: Literal["means", "zeros"] = "means"
     scale: Literal["learned", "fixed", "pixel"] = "learned"
-    scale_start: Positive = 0.1
+    scale_start: Literal["residuals"] | Positive = "residuals"
 
     @model_validator(mode="after")
     def _convolutions_are_fixed(self) -> Model:
@@ -95,6 +95,15 @@ class Model(Section):
                 f"latent is {self.latent} but network is gated_conv: the quadrature and the "
                 "pictures of one or two dimensions decode a million points; set latent to 3 or "
                 "more, or network to dense"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fixed_scale_is_given(self) -> Model:
+        if self.scale == "fixed" and self.scale_start == "residuals":
+            raise ValueError(
+                "scale is fixed but scale_start is residuals; give the scale as a number or set "
+                "scale to learned"
             )
         return self
 

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +28,9 @@ from flowdepth.training.record import SeedRecord
 
 # Images validated at once, to bound memory.
 _VALIDATION_CHUNK = 1000
+# How much faster than the networks' weights the logarithm of sigma_x is learned: it has to cover
+# about one, which takes a weight's rate more updates than a short training has.
+_SCALE_RATE = 10
 
 EpochImages = Callable[[int], Tensor]
 
@@ -215,8 +219,13 @@ def _clock(seconds: float) -> str:
 
 
 def _optimizer(model: FlowVAE, training: Training, capturable: bool) -> torch.optim.Optimizer:
-    parameters = [p for p in model.parameters() if p.requires_grad]
     rate = training.learning_rate
+    scale = [p for p in model.observation.parameters() if p.requires_grad]
+    rest = [p for n, p in model.named_parameters() if not n.startswith("observation.")]
+    parameters: list[dict[str, Any]] = [
+        {"params": rest},
+        {"params": scale, "lr": _SCALE_RATE * rate},
+    ]
     if training.optimizer == "adam":
         return torch.optim.Adam(parameters, rate, fused=True, capturable=capturable)
     if training.optimizer == "adamax":

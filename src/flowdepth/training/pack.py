@@ -10,6 +10,7 @@ from flowdepth.compute.out_of_memory import enough
 from flowdepth.compute.resume import FORGETFUL, Bookmark
 from flowdepth.data import inputs
 from flowdepth.data.prepared import Images
+from flowdepth.model.observation import Normal
 from flowdepth.model.replicas import build, start_at_means
 from flowdepth.settings.sections import TrainSettings
 from flowdepth.training.loop import PackTraining
@@ -32,6 +33,8 @@ def train(
         model = build(settings.model, settings.flow, depth, images.pixels, seeds, device, dtype)
         if settings.model.output_bias == "means":
             start_at_means(model, inputs.pixel_means(images, dtype).to(device))
+        if isinstance(model.observation, Normal) and settings.model.scale_start == "residuals":
+            model.observation.start_at(inputs.pixel_spreads(images, dtype).to(device))
         pack = PackTraining(
             model,
             seeds,
