@@ -12,8 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.numpy import save_file
 
+from flowdepth.data import prepared
+from flowdepth.data.prepared import Images
+from flowdepth.settings.datasets import SPLITS
 from flowdepth.settings.study import Study, read_study
 from flowdepth.stages import report
 from flowdepth.study import layout
@@ -166,9 +170,16 @@ def _write_dataset(folder: Path, shape: tuple[int, int]) -> None:
     }
     folder.mkdir(parents=True)
     (folder / "dataset.json").write_text(json.dumps(facts))
-    (folder / "images.safetensors").touch()
+    prepared.save(_images_of_chance(*shape), folder / "images.safetensors")
     leave_provenance(folder, "prepare", ["images.safetensors"])
     leave_provenance(folder, "describe", ["dataset.json"])
+
+
+def _images_of_chance(height: int, width: int) -> Images:
+    chance = torch.Generator().manual_seed(0)
+    pixels = torch.rand(3, 20, height * width, generator=chance).lt(0.3).byte()
+    index = {split: torch.arange(20) for split in SPLITS}
+    return Images(*pixels, height, width, 2, 2, 0, None, index)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ SUMMARY = (
     "neg_elbo_mean neg_elbo_se neg_elbo_low neg_elbo_high nll_difference_mean nll_difference_se "
     "nll_difference_low nll_difference_high nll_importance_mean nll_correction_se "
     "nll_image_se nll_mcse kl_mean reconstruction_mean ess_mean k_hat_share_mean "
-    "active_units_mean parameters"
+    "active_units_mean parameters baseline baseline_nll"
 )
 
 
@@ -100,7 +100,7 @@ def test_the_normal_likelihood_has_bits_per_dimension(fabricate: Fabricate) -> N
     grey = {"dataset": {"binarisation": "none"}, "model": {"likelihood": "normal"}}
     tables = study_tables(*fabricate(settings=grey))
     assert list(tables["metrics"])[-3:] == ["bits_per_dim", "best_epoch", "message"]
-    assert list(tables["summary"])[-1] == "bits_per_dim_mean"
+    assert list(tables["summary"])[-3:] == ["bits_per_dim_mean", "baseline", "baseline_nll"]
 
 
 def test_three_errors_are_across_seeds_across_images_and_of_sampling(fabricate: Fabricate) -> None:

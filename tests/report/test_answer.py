@@ -20,7 +20,9 @@ Row = dict[str, Any]
 def summary_row(depth: int, nll: float, seeds: int = 5) -> Row:
     level = {"nll_mean": nll, "nll_low": nll - 0.1, "nll_high": nll + 0.1}
     return {"depth": depth, "seeds": seeds, "failed": 0, **level, "k_hat_share_mean": 0.0} | {
-        "nll_correction_se": NONE
+        "nll_correction_se": NONE,
+        "baseline": "independent pixels",
+        "baseline_nll": NONE,
     }
 
 
@@ -64,6 +66,16 @@ def test_a_step_between_depths_is_claimed_by_its_own_p_value() -> None:
     assert "shown to change the NLL: from 0 to 4 (lower)." in words(*rows, first)[1]
     none = first | {"p_holm": 0.2}
     assert "No step between neighbouring depths" in words(*rows, none)[1]
+
+
+@pytest.mark.parametrize(("level", "loses"), [(21.69, True), (21.71, False), (NONE, False)])
+def test_a_study_that_loses_to_its_baseline_says_so_first(level: float, loses: bool) -> None:
+    rows = [summary_row(0, 22.0), summary_row(4, 21.7)]
+    summary = pd.DataFrame(rows).assign(baseline_nll=level)
+    sentence = answer(summary, pd.DataFrame([against(0, 4, -0.4, -0.2, 0.004)]))
+    start = "No depth beats its baseline, independent pixels, whose test NLL is 21.69 nats"
+    assert sentence.startswith(start) == loses
+    assert "K = 4 has the lowest mean test NLL" in sentence
 
 
 def of(results: tuple[Study, list[Path]]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -57,6 +57,14 @@ def test_failures_are_shown(fabricate: Fabricate) -> None:
     assert "nan" not in frame.to_csv()
 
 
+def test_the_last_row_is_the_baseline_s(fabricate: Fabricate) -> None:
+    summary = summary_of(fabricate()).assign(baseline="independent pixels", baseline_nll=33.2071)
+    last = tables.nll_by_depth(summary).iloc[-1]
+    assert last["K"] == "independent pixels"
+    assert last["NLL [95 %]"] == "33.207"
+    assert set(last.drop(["K", "NLL [95 %]"])) == {""}
+
+
 def test_bits_per_dimension_have_a_column_where_they_exist(fabricate: Fabricate) -> None:
     grey = {"dataset": {"binarisation": "none"}, "model": {"likelihood": "normal"}}
     assert "bits/dim" in tables.nll_by_depth(summary_of(fabricate(settings=grey)))

@@ -26,6 +26,8 @@ def test_the_same_packs_give_the_same_bytes_of_every_table(
     summarise.main()
     assert [path.read_bytes() for path in outputs.values()] == first
     assert pd.read_csv(outputs["summary"])["depth"].tolist() == [0, 1, 4]
+    baseline = pd.read_csv(outputs["summary"])[["baseline", "baseline_nll"]].drop_duplicates()
+    assert baseline.to_numpy().tolist() == [["independent pixels", pytest.approx(39.1, abs=2)]]
     assert pd.read_csv(outputs["metrics"])["parameters"].dtype == int
     assert pd.read_csv(outputs["comparisons"])["kind"].nunique() == 3
     record = provenance.read(tmp_path / "summarise.provenance.json")

@@ -28,7 +28,13 @@ def test_a_stage_that_computes_depends_on_no_words_about_it(stage: str) -> None:
     assert wings <= {"compute", "data", "model", "training", "estimation", "stages"}
 
 
-@pytest.mark.parametrize("stage", ["summarise", "figures", "tables", "report", "paper"])
+def test_summarise_depends_on_its_baseline_and_on_no_flow_and_no_training() -> None:
+    used = modules(stamps.of_stage("summarise", *CHOSEN))
+    assert {"estimation.baselines", "analysis.summary"} <= used
+    assert not [name for name in used if name.startswith(("training", "model.flows", "model.vae"))]
+
+
+@pytest.mark.parametrize("stage", ["figures", "tables", "report", "paper"])
 def test_a_stage_that_reports_depends_on_no_settings_and_no_model(stage: str) -> None:
     wings = {name.split(".")[0] for name in modules(stamps.of_stage(stage, *CHOSEN))}
     assert wings <= {"estimation", "analysis", "report", "stages"}

@@ -1,8 +1,9 @@
-# every pack of the grid -> the study's tables: by seed, by depth, by pair of depths
+# every pack of the grid, and the images -> the study's tables: by seed, by depth, by pair of depths
 
 
 rule summarise:
     input:
+        rules.prepare.output.images,
         of_packs("evaluate"),
         of_packs("train", "provenance"),
         of_packs("certify") if study.certify.images else [],

@@ -68,6 +68,7 @@ SUMMARY = (
     *(f"{name}_{part}" for name in INTERVALS for part in ("mean", "se", "low", "high")),
     *("nll_importance_mean", "nll_correction_se"),
     *("nll_image_se", "nll_mcse", *(f"{name}_mean" for name in MEANS), "parameters"),
+    *("baseline", "baseline_nll"),
 )
 COMPARISONS = (
     *("kind", "reference", "depth", "seeds", "failed", "mean", "se", "low", "high", "p", "p_holm"),

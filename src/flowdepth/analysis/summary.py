@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,14 @@ from flowdepth.analysis.statistics import Interval, paired_difference, t_interva
 from flowdepth.settings.study import Study
 
 LAST = ("best_epoch", "message")
+# The columns of `estimation.baselines.baseline` where nobody has computed them.
+UNKNOWN: dict[str, str | float] = {"baseline": "", "baseline_nll": np.nan}
 
 
-def study_tables(study: Study, packs: Sequence[Path]) -> dict[str, pd.DataFrame]:
-    """Return the study's tables by name.
+def study_tables(
+    study: Study, packs: Sequence[Path], baseline: Mapping[str, str | float] = UNKNOWN
+) -> dict[str, pd.DataFrame]:
+    """Return the study's tables by name; ``summary`` has the baseline's columns in every row.
 
     Raises
     ------
@@ -40,7 +44,7 @@ def study_tables(study: Study, packs: Sequence[Path]) -> dict[str, pd.DataFrame]
     certificate = certificate_table(annealed, study.depths, count)
     return {
         "metrics": metrics,
-        "summary": summary_table(metrics, images, certificate),
+        "summary": summary_table(metrics, images, certificate, baseline),
         "comparisons": comparisons_table(metrics, images, annealed),
         "convergence": convergence_table(by_samples),
         "certificate": certificate,
@@ -55,7 +59,10 @@ def metrics_table(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_table(
-    metrics: pd.DataFrame, images: pd.DataFrame, certificate: pd.DataFrame
+    metrics: pd.DataFrame,
+    images: pd.DataFrame,
+    certificate: pd.DataFrame,
+    baseline: Mapping[str, str | float],
 ) -> pd.DataFrame:
     """Return the columns of ``summary.csv``, a row per depth, failed ones included.
 
@@ -72,8 +79,7 @@ def summary_table(
         _summary_row(depth, rows, reference, across_images.get(depth, np.nan), correction[depth])
         for depth, rows in by_depth
     ]
-    frame = pd.DataFrame(rows)
-    return frame.astype({"parameters": "Int64"})
+    return pd.DataFrame(rows).assign(**baseline).astype({"parameters": "Int64"})
 
 
 def convergence_table(rows: pd.DataFrame) -> pd.DataFrame:

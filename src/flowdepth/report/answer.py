@@ -34,7 +34,7 @@ def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
         return _CANNOT_TELL.format(_list([f"K = {depth}" for depth in doubtful(summary)]))
     best = done.iloc[int(done["nll_mean"].argmin())]
     vanilla, places = _made(comparisons, VANILLA), _places(comparisons)
-    return f"{_lead(done, best)}{_comparison(done, best, vanilla, places)}."
+    return f"{_loses(done, best)}{_lead(done, best)}{_comparison(done, best, vanilla, places)}."
 
 
 def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
@@ -183,6 +183,18 @@ def _made(comparisons: pd.DataFrame, kind: str) -> pd.DataFrame:
 def _places(comparisons: pd.DataFrame) -> int:
     """Return the decimals of differences, those of the table of comparisons."""
     return decimals((comparisons["high"] - comparisons["low"]) / 2)
+
+
+def _loses(done: pd.DataFrame, best: pd.Series) -> str:
+    """Return that no depth is better than the baseline, where that is so."""
+    if not best["baseline_nll"] <= best["nll_mean"]:
+        return ""
+    places = decimals((done["nll_high"] - done["nll_low"]) / 2)
+    return (
+        f"No depth beats its baseline, {best['baseline']}, whose test NLL is "
+        f"{best['baseline_nll']:.{places}f} nats: this study says nothing of flows before its "
+        "networks are trained better. "
+    )
 
 
 def _lead(done: pd.DataFrame, best: pd.Series) -> str:

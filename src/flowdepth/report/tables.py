@@ -31,7 +31,7 @@ _COMPARED_WITH = {VANILLA: "vanilla, K = {}", NEIGHBOUR: "next lower, K = {}"}
 
 
 def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the main table as text, a row per depth."""
+    """Return the main table as text, a row per depth and one of the baseline."""
     marked = summary["depth"].isin(doubtful(summary)) & cannot_tell(summary)
     nll = intervals(summary, "nll_", BRACKET)
     columns = {
@@ -47,7 +47,18 @@ def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
     for metric in (metric for metric in ESTIMATES if metric.heading):
         columns[metric.heading] = plain(summary[f"{metric.name}_mean"], metric.places)
     columns["parameters"] = plain(summary["parameters"], 0)
-    return _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
+    rows = _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
+    return pd.concat([rows, _baseline(summary)], ignore_index=True).fillna("")
+
+
+def _baseline(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the row of the baseline, none where nobody knows it."""
+    known = summary[:1].dropna(subset="baseline_nll")
+    places = decimals((summary["nll_high"] - summary["nll_low"]) / 2)
+    cells = {"K": known["baseline"], "NLL [95 %]": plain(known["baseline_nll"], places)}
+    if "baseline_bits_per_dim" in known:
+        cells["bits/dim"] = plain(known["baseline_bits_per_dim"], 3)
+    return pd.DataFrame(cells)
 
 
 def _by_importance(summary: pd.DataFrame) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Packs' numbers -> the study's tables.
+"""Packs' numbers, and a baseline of the same images -> the study's tables.
 
 metrics.csv has a row per depth and seed, summary.csv a row per depth, comparisons.csv a row per
 pair of depths, convergence.csv a row per depth and number of importance samples, certificate.csv a
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from flowdepth.analysis.summary import study_tables
 from flowdepth.base.files import write_frame
+from flowdepth.data import prepared
+from flowdepth.estimation.baselines import baseline
 from flowdepth.stages.command import run, study_command
 from flowdepth.study import layout
 
@@ -17,7 +19,8 @@ from flowdepth.study import layout
 def main() -> None:
     """Read the command line and write the tables."""
     command = study_command(__doc__)
-    read = []
+    prepared_images = layout.outputs("prepare", command.folder)["images"]
+    read = [prepared_images]
     for pack in command.packs:
         evaluated = layout.outputs("evaluate", pack)
         read += [evaluated[name] for name in ("metrics", "per_image", "convergence")]
@@ -25,7 +28,8 @@ def main() -> None:
             read += [evaluated["examples"], layout.outputs("certify", pack)["certify"]]
     recorder = command.recorder("summarise", read)
     written = layout.outputs("summarise", command.folder)
-    tables = study_tables(command.study, command.packs)
+    columns = baseline(prepared.load(prepared_images), command.study.model)
+    tables = study_tables(command.study, command.packs, columns)
     recorder.confirm()
     for name, table in tables.items():
         write_frame(table, written[name])

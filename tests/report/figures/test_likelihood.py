@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from flowdepth.analysis.summary import study_tables
 from flowdepth.report.figures.likelihood import elbo_and_nll, nll_by_depth
@@ -26,6 +27,17 @@ def test_drawn_intervals_are_those_of_the_summary(fabricate: Fabricate) -> None:
         drawn = np.array([segment[:, 1] for segment in lines.get_segments()])
         known = summary[[f"{name}_low", f"{name}_high"]].dropna().to_numpy()
         np.testing.assert_allclose(drawn, known)
+
+
+@pytest.mark.parametrize(("level", "named"), [(22.3, True), (33.2, False)])
+def test_a_baseline_is_drawn_where_it_is_near(
+    fabricate: Fabricate, level: float, named: bool
+) -> None:
+    metrics, summary = nll_tables(fabricate())
+    before = nll_by_depth(metrics, summary).axes[0].get_ylim()
+    axes = nll_by_depth(metrics, summary.assign(baseline="pixels", baseline_nll=level)).axes[0]
+    assert ("pixels" in [text.get_text() for text in axes.texts]) == named
+    assert axes.get_ylim() == before
 
 
 def test_every_finished_seed_is_a_dot(fabricate: Fabricate) -> None:

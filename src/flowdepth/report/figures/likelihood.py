@@ -47,6 +47,7 @@ def _levels(axes: Axes, metrics: pd.DataFrame, summary: pd.DataFrame) -> None:
     for vanilla in summary.loc[summary["depth"] == 0, "nll_mean"].dropna():
         _reference(axes, vanilla)
     _mark_failed(axes, summary)
+    _mark_baseline(axes, summary)
     axes.set_ylabel("test NLL\n(nats, lower is better)")
 
 
@@ -88,11 +89,20 @@ def _seed_dots(
     axes.scatter(x, done[name], s=9, color=colour, alpha=0.45, lw=0, zorder=2)
 
 
-def _reference(axes: Axes, level: float) -> None:
-    """Draw the level of K = 0, the same in every figure: grey and dashed."""
-    axes.axhline(level, color=style.GREY, lw=0.9, ls=style.DASHED, zorder=1)
+def _reference(axes: Axes, level: float, name: str = "K = 0") -> None:
+    """Draw a level, the same in every figure: grey, and that of K = 0 dashed."""
+    line = style.DASHED if name == "K = 0" else "solid"
+    axes.axhline(level, color=style.GREY, lw=0.9, ls=line, zorder=1)
     place = axes.get_yaxis_transform()
-    axes.text(1.01, level, "K = 0", transform=place, color=style.GREY, va="center")
+    axes.text(1.01, level, name, transform=place, color=style.GREY, va="center")
+
+
+def _mark_baseline(axes: Axes, summary: pd.DataFrame) -> None:
+    """Draw the level of the baseline where it is near those of the depths."""
+    name, level = summary.iloc[0][["baseline", "baseline_nll"]]
+    low, high = axes.get_ylim()
+    if low <= level <= high:
+        _reference(axes, level, name)
 
 
 def _means(axes: Axes, summary: pd.DataFrame, name: str, colour: str) -> None:
