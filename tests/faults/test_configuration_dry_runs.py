@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from checkout import Checkout, checkout
-from faults.quick import QUICK, Record
+from faults.quick import FEW, Record
 from mutations import mutated
 
 pytestmark = pytest.mark.faults
-CASES = 15 if QUICK else 60
+CASES = 8 if FEW else 60
 
 
 def outcome(study: Checkout) -> str:

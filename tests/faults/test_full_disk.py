@@ -13,7 +13,7 @@ from contents import shared
 from faults import quick
 
 pytestmark = pytest.mark.faults
-KILOBYTES = (60, 400, 16_000) if quick.QUICK else (60, 150, 250, 400, 800, 1600, 16_000)
+KILOBYTES = (60, 400, 16_000) if quick.FEW else (60, 150, 250, 400, 800, 1600, 16_000)
 Disk = Callable[[int], None]
 
 

@@ -23,32 +23,22 @@ from threading import Timer
 
 import pytest
 
-from checkout import Checkout, checkout
+from checkout import QUICK, Checkout
 from contents import shared
-from faults.quick import QUICK, SEED, Record, some
+from faults.quick import FEW, SEED, Record, some
 
 pytestmark = pytest.mark.faults
-KILLS = 1 if QUICK else 6
-LENGTHS = (
-    (
-        "training={epochs: 20}",
-        "evaluate={samples: 1000}",
-        "certify={images: 4, simulated: 2, distributions: 20, chains: 2}",
-        "gaps={images: 5, steps: 100, samples: 20}",
-    )
-    if QUICK
-    else (
-        "training={epochs: 60}",
-        "evaluate={samples: 4000, exact: true}",
-        "certify={images: 10, simulated: 3, distributions: 60, chains: 4}",
-        "gaps={images: 20, steps: 400, samples: 100}",
-    )
+KILLS = 1 if FEW else 6
+LONGER = (
+    "--config",
+    "model={hidden: [32], latent: 2}",
+    "training={epochs: 60}",
+    "evaluate={samples: 4000, exact: true}",
+    "certify={images: 10, simulated: 3, distributions: 60, chains: 4}",
+    "gaps={images: 20, steps: 400, samples: 100}",
 )
-SETTINGS = (
-    *("--configfile", "studies/quick.yaml", "--config", "model={hidden: [32], latent: 2}"),
-    *LENGTHS,
-)
-SAVING = ("train", "evaluate", "certify", "gaps", *(() if QUICK else ("exact",)))
+SETTINGS = QUICK if FEW else (*QUICK, *LONGER)
+SAVING = ("train", "evaluate") if FEW else ("train", "evaluate", "certify", "gaps", "exact")
 STAGES = some(("prepare", *SAVING, "summarise"), 1)
 
 
@@ -67,9 +57,9 @@ class Tally:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def study(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A study that has ended undisturbed."""
-    study = checkout(tmp_path_factory.mktemp("study"))
+    study = finished.copy(tmp_path_factory.mktemp("ended") / "study")
     done = study.snakemake(*SETTINGS)
     assert done.returncode == 0, done.stdout + done.stderr
     return study
