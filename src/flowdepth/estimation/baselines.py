@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from flowdepth.data.inputs import observed, pixel_means
@@ -47,6 +46,8 @@ def principal_components(images: Images, latent: int) -> Tensor:
     (Tipping and Bishop 1999). NaN where too few pixels vary to leave noise.
     """
     train, test = (observed(images, split, torch.float64) for split in ("train", "test"))
+    from sklearn.decomposition import PCA  # a second that few studies need
+
     components = min(latent, *(size - 1 for size in train.shape))
     varying = int((train != train[0]).any(0).sum())
     if not 0 < components < varying:
