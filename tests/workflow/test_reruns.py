@@ -67,4 +67,6 @@ def test_more_importance_samples_repeat_no_quadrature(fresh: Checkout, tmp_path:
     done = study.snakemake("summarise", "results/quick/K2/seeds0+1/exact.csv", *exact)
     assert done.returncode == 0, done.stdout + done.stderr
     more = (*QUICK, "--config", *small, "evaluate={samples: 30, exact: true}")
-    assert planned(study.jobs(*more)) == {"evaluate K2/0+1", *END}
+    again = study.jobs(*more)
+    assert "evaluate K = 2, seeds 0+1" in again
+    assert "integrate K = 2, seeds 0+1" not in again
