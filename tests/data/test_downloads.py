@@ -11,7 +11,7 @@ import pytest
 from flowdepth.data.readers import amat, idx
 from helpers import refusal
 
-PUBLISHED = ["mnist", "fashion_mnist", "binarized_mnist"]
+PUBLISHED = ["mnist", "fashion_mnist", "kmnist", "binarized_mnist"]
 
 
 class Answer(io.BytesIO):
@@ -55,6 +55,7 @@ def test_a_failed_download_names_the_files_and_their_folder(
     files, folder = {
         "mnist": ("train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz", "MNIST/raw"),
         "fashion_mnist": ("train-images-idx3-ubyte.gz, train-l", "FashionMNIST/raw"),
+        "kmnist": ("train-images-idx3-ubyte.gz, train-l", "KMNIST/raw"),
         "binarized_mnist": ("binarized_mnist_train.amat, binarized_mnist_valid.amat", ""),
     }[name]
     assert f"found no {files}" in message
@@ -72,6 +73,7 @@ def test_a_wrong_download_is_not_kept(
     expected = {
         "mnist": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
         "fashion_mnist": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "kmnist": "bdb82020997e1d708af4cf47b453dcf7",
         "binarized_mnist": "db28b1a6ae0fe70cbd3da91acf46e477",
     }
     assert f"expected {expected[name]}" in message

@@ -79,8 +79,7 @@ def test_a_torn_unpacked_file_is_refused(
 ) -> None:
     raw = tmp_path / "MNIST" / "raw"
     write_idx(raw)
-    unknown = [sums._replace(content="") for sums in idx.SUMS["mnist"]]
-    monkeypatch.setitem(idx.SUMS, "mnist", unknown)
+    monkeypatch.delitem(idx.CONTENTS, "mnist")
     with (raw / name).open("r+b") as handle:
         handle.truncate(1000)
     message = refusal(name="mnist", root=str(tmp_path))

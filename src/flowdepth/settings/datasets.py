@@ -69,5 +69,6 @@ KNOWN = {
     "digits": Facts(8, 8, 17, 1_797),
     "mnist": _idx("MNIST", ".gz", ""),
     "fashion_mnist": _idx("FashionMNIST", ".gz"),
+    "kmnist": _idx("KMNIST", ".gz"),
     "binarized_mnist": _amat("binarized_mnist"),
 }

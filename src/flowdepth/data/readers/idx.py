@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST and Fashion-MNIST: a header of big-endian integers, then bytes."""
+"""IDX, the format of MNIST and its like: a header of big-endian integers, then bytes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue, downloads
 from flowdepth.data.archives import check_sum, unpacked
+from flowdepth.data.published import archive_sums
 from flowdepth.data.sources import Source
 from flowdepth.settings.datasets import KNOWN
 from flowdepth.settings.sections import Dataset
@@ -22,7 +23,9 @@ from flowdepth.settings.sections import Dataset
 ADDRESSES = {
     "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "fashion_mnist": "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+    "kmnist": "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
 }
+NAMES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}  # torchvision's
 
 
 class Sums(NamedTuple):
@@ -32,30 +35,12 @@ class Sums(NamedTuple):
     content: str = ""
 
 
-SUMS = {  # in the order of the files in `flowdepth.settings.datasets`
+CONTENTS = {  # in the order of the files in `flowdepth.settings.datasets`
     "mnist": (
-        Sums(
-            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        Sums(
-            "d53e105ee54ea40749a09fcbcd1e9432",
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-        Sums(
-            "9fb629c4189551a2d022fa330f9573f3",
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        Sums(
-            "ec29112dd5afa0611ce80d1b7f02629c",
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
-    ),
-    "fashion_mnist": (
-        Sums("8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-        Sums("25c81989df183df01b3e8a0aad5dffbe"),
-        Sums("bef4ecab320f06d8554ea6380940ec79"),
-        Sums("bb300cfdad3c16e7a12a480ee83cd310"),
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
 }
 _UNSIGNED_BYTES = 0x800  # plus the number of dimensions: the magic number
@@ -75,7 +60,7 @@ def read(dataset: Dataset) -> Source:
     trained = first + validation
     size = (facts.height, facts.width)
     shapes = ((trained, *size), (trained,), (tested, *size), (tested,))
-    files = zip(catalogue.required_files(dataset), shapes, SUMS[dataset.name], strict=True)
+    files = zip(catalogue.required_files(dataset), shapes, sums(dataset.name), strict=True)
     train, _, test, labels = (read_file(*file) for file in files)
     return Source(
         pools={"train": train, "test": test},
@@ -89,10 +74,15 @@ def read(dataset: Dataset) -> Source:
     )
 
 
+def sums(name: str) -> list[Sums]:
+    """Return the sums of the files of a data set, in the order of `flowdepth.settings.datasets`."""
+    archives = archive_sums(NAMES[name])
+    files = [archives[Path(places[0]).name] for places in KNOWN[name].files]
+    return [*map(Sums, files, CONTENTS.get(name, [""] * len(files)))]
+
+
 def _check_download(dataset: Dataset, path: Path, content: bytes) -> None:
-    names = [Path(places[0]).name for places in KNOWN[dataset.name].files]
-    sums = SUMS[dataset.name][names.index(path.name)]
-    check_sum(path, io.BytesIO(content), "md5", sums.archive)
+    check_sum(path, io.BytesIO(content), "md5", archive_sums(NAMES[dataset.name])[path.name])
 
 
 def read_file(path: Path, shape: tuple[int, ...], sums: Sums) -> Tensor:

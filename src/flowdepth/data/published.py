@@ -1,0 +1,42 @@
+"""The archives of published data sets and their MD5 sums, as torchvision keeps them."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from types import ModuleType
+
+import torch
+
+
+@cache
+def archive_sums(name: str) -> dict[str, str]:
+    """Return the MD5 sum of each archive of torchvision's data set ``name``, such as MNIST."""
+    return dict(getattr(_datasets(), name).resources)
+
+
+def _datasets() -> ModuleType:
+    """Return the module, also where torch lacks the operators that torchvision was built with."""
+    try:
+        import torchvision.datasets
+    except RuntimeError as error:
+        if "operator torchvision::nms does not exist" not in str(error):
+            raise
+        _declare_operators()
+        import torchvision.datasets
+    datasets: ModuleType = torchvision.datasets
+    return datasets
+
+
+def _declare_operators() -> None:
+    # A torchvision built for CUDA cannot load its operators beside a torch for the CPU alone. Its
+    # data sets need none of them, only the declarations that its import looks up.
+    global _declarations
+    _declarations = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        _declarations.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[module]
+
+
+_declarations: torch.library.Library | None = None  # they last as long as this object
