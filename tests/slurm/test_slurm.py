@@ -36,6 +36,7 @@ def test_cluster_computes_the_same_numbers(study: Make, undisturbed: Numbers) ->
     assert not quick.times(r"^reading digits")
 
 
+@pytest.mark.long
 def test_gpu_jobs_get_their_partition_and_a_device_each(study: Make, tmp_path: Path) -> None:
     quick = study("depths=[0, 2]", "training={epochs: 600}", "device=cpu")
     (tmp_path / "partitions.yaml").write_text(PARTITIONS)
