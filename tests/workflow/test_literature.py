@@ -26,7 +26,7 @@ def test_published_protocol_runs_and_shows_its_numbers(
         *("--configfile", f"studies/{name}.yaml", "--config", "depths=[0, 10]", "seeds=[0]"),
         f"dataset={{name: npz, root: {tmp_path / 'images.npz'}}}",
         *(f"training={{{SHORT[name]}}}", "evaluate={samples: 20}"),
-        "certify={images: 0}",
+        "certify={images: 2, simulated: 1, distributions: 3, chains: 2}",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     results = study.folder / "results" / name
