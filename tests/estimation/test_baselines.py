@@ -17,10 +17,8 @@ GREY = Model(latent=3, likelihood="normal")
 
 
 def images(train: list[list[int]], test: list[list[int]], levels: int = 2) -> Images:
-    rows = [torch.tensor(split, dtype=torch.uint8) for split in (train, test)]
-    return Images(
-        *(rows[0], rows[1], rows[1], 1, rows[0].shape[1], levels, levels, 0, None, {}),
-    )
+    rows, others = (torch.tensor(split, dtype=torch.uint8) for split in (train, test))
+    return Images(rows, others, others, 1, rows.shape[1], levels, levels, 0, None, {})
 
 
 def test_independent_pixels_cost_what_counting_gives() -> None:

@@ -40,8 +40,8 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 DIVERGING = {"training": {"learning_rate": 1e30}}
 GLOROT = {"initialisation": "glorot", "output_bias": "zeros"}
-WIDE = {"likelihood": "normal", "scale_start": 0.1}
-NORMAL = {"model": {**WIDE, **GLOROT}, "dataset": {"binarisation": "none"}}
+GAUSSIAN = {"likelihood": "normal", "scale_start": 0.1, **GLOROT}
+NORMAL = {"model": GAUSSIAN, "dataset": {"binarisation": "none"}}
 CASES: dict[str, tuple[dict[str, Any], np.ndarray]] = {
     "all diverged": (DIVERGING, GREY),
     "one diverged": ({**DIVERGING, "seeds": [5], "depths": [0]}, GREY),
