@@ -8,9 +8,10 @@ in passes through the decoder, of which a gradient is two.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import torch
@@ -18,11 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from benchmarks.clock import seconds
 from benchmarks.results import FOLDER, NAME_HELP, read, tabulate, write
 from flowdepth.compute.devices import select
 from flowdepth.data import inputs, prepared
-from flowdepth.estimation.annealed import Sample, anneal
+from flowdepth.estimation.annealed import Sample, anneal, pilot_distributions
 from flowdepth.estimation.importance import estimate
 from flowdepth.model import checkpoint
 from flowdepth.report import style
@@ -35,15 +35,6 @@ REFERENCE = 1600
 CHAINS, LEAPFROG = 8, 2
 COLOURS = {"importance sampling": style.CONTRAST, "annealing": style.ACCENT}
 LETTERS = {"importance sampling": "S", "annealing": "T"}
-
-
-class Estimator(NamedTuple):
-    """A way to log p(x) [R, N]: ``size`` is S or T, ``passes`` those through the decoder."""
-
-    method: str
-    size: int
-    passes: int
-    log_p: Callable[[], Tensor]
 
 
 def main() -> None:
@@ -80,25 +71,18 @@ def measure(pack: Path, count: int, share: int) -> Iterator[dict[str, Any]]:
     def by_importance(samples: int) -> Tensor:
         return estimate(model, x, seeds, samples).log_p
 
-    estimators = [
-        Estimator("importance sampling", s, s, lambda s=s: by_importance(s))
-        for s in (max(1, s // share) for s in SAMPLES)
-    ]
-    estimators += [
-        Estimator("annealing", t, _passes(t), lambda t=t: annealed(t))
-        for t in (max(2, t // share) for t in DISTRIBUTIONS)
-    ]
-    reference = annealed(max(2, REFERENCE // share))
-    for estimator in estimators:
-        found: list[Tensor] = []
-        time = seconds(lambda e=estimator, f=found: f.append(e.log_p()))
-        error = reference - found[0]
+    cases = [("importance sampling", by_importance, max(1, size // share)) for size in SAMPLES]
+    cases += [("annealing", annealed, max(2, size // share)) for size in DISTRIBUTIONS]
+    reference = annealed(max(2, REFERENCE // share)).cpu()
+    for method, log_p, size in cases:
+        start = time.perf_counter()
+        error = reference - log_p(size).cpu()
         yield {
             "pack": f"{pack.parents[1].name}, K = {header.depth}",
-            "method": estimator.method,
-            "size": estimator.size,
-            "passes": estimator.passes,
-            "seconds": time / error.numel(),
+            "method": method,
+            "size": size,
+            "passes": size if log_p is by_importance else _passes(size),
+            "seconds": (time.perf_counter() - start) / error.numel(),
             "error": error.mean().item(),
             "se": error.mean(0).std().item() / len(numbers) ** 0.5,
             "worst": error.max().item(),
@@ -107,8 +91,7 @@ def measure(pack: Path, count: int, share: int) -> Iterator[dict[str, Any]]:
 
 def _passes(distributions: int) -> int:
     """Return the passes an image: the walk that counts and the pilot that tunes it."""
-    pilot = max(20, distributions // 4)
-    return 2 * CHAINS * LEAPFROG * (distributions + pilot)
+    return 2 * CHAINS * LEAPFROG * (distributions + pilot_distributions(distributions))
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

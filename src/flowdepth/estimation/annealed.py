@@ -77,6 +77,11 @@ class Annealed:
     acceptance: Tensor
 
 
+def pilot_distributions(distributions: int) -> int:
+    """Return how many distributions the pilot walk has before one of so many."""
+    return max(_PILOT_LEAST, distributions // _PILOT_SHARE)
+
+
 @torch.no_grad()
 def simulate(model: FlowVAE, seeds: tuple[int, ...], count: int, like: Tensor) -> Sample:
     """Return ``count`` images drawn from each seed's model, ``z ~ p(z)`` and ``x ~ p(x|z)``.
@@ -129,7 +134,7 @@ class _Run:
         ends = [0, *accumulate(sample.x.shape[1] for sample in samples)]
         self.parts = [slice(*pair) for pair in pairwise(ends)]
         self.betas = ladder(settings.distributions)
-        self.pilot = ladder(max(_PILOT_LEAST, settings.distributions // _PILOT_SHARE))
+        self.pilot = ladder(pilot_distributions(settings.distributions))
         self.whole: dict[str, Tensor] = {}
         self.walks: dict[str, Walk] = {}
         self.done = self.rows = self.steps = 0
