@@ -185,11 +185,16 @@ def _places(comparisons: pd.DataFrame) -> int:
     return decimals((comparisons["high"] - comparisons["low"]) / 2)
 
 
+def nll_places(summary: pd.DataFrame) -> int:
+    """Return the decimals of an NLL, those of the main table."""
+    return decimals((summary["nll_high"] - summary["nll_low"]) / 2)
+
+
 def _loses(done: pd.DataFrame, best: pd.Series) -> str:
     """Return that no depth is better than the baseline, where that is so."""
     if not best["baseline_nll"] <= best["nll_mean"]:
         return ""
-    places = decimals((done["nll_high"] - done["nll_low"]) / 2)
+    places = nll_places(done)
     return (
         f"No depth beats its baseline, {best['baseline']}, whose test NLL is "
         f"{best['baseline_nll']:.{places}f} nats: this study says nothing of flows before its "
@@ -199,7 +204,7 @@ def _loses(done: pd.DataFrame, best: pd.Series) -> str:
 
 def _lead(done: pd.DataFrame, best: pd.Series) -> str:
     name = f"K = {best['depth']:.0f}" + (", the vanilla VAE," if best["depth"] == 0 else "")
-    places = decimals((done["nll_high"] - done["nll_low"]) / 2)
+    places = nll_places(done)
     seeds = "one seed" if best["seeds"] == 1 else f"{best['seeds']:.0f} seeds"
     claim = "is the only depth with a result: mean" if len(done) == 1 else "has the lowest mean"
     return f"{name} {claim} test NLL, {best['nll_mean']:.{places}f} nats over {seeds}"

@@ -11,7 +11,7 @@ from flowdepth.analysis.columns import ESTIMATES
 from flowdepth.analysis.comparisons import NEIGHBOUR, TREND, VANILLA
 from flowdepth.analysis.statistics import decimals
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
-from flowdepth.report.answer import cannot_tell, doubtful, is_certified, is_shown
+from flowdepth.report.answer import cannot_tell, doubtful, is_certified, is_shown, nll_places
 from flowdepth.report.typesetting import (
     BRACKET,
     PLUS_MINUS,
@@ -54,7 +54,7 @@ def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
 def _baseline(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the row of the baseline, none where nobody knows it."""
     known = summary[:1].dropna(subset="baseline_nll")
-    places = decimals((summary["nll_high"] - summary["nll_low"]) / 2)
+    places = nll_places(summary)
     cells = {"K": known["baseline"], "NLL [95 %]": plain(known["baseline_nll"], places)}
     if "baseline_bits_per_dim" in known:
         cells["bits/dim"] = plain(known["baseline_bits_per_dim"], 3)
@@ -65,7 +65,7 @@ def _by_importance(summary: pd.DataFrame) -> dict[str, list[str]]:
     """Return importance sampling's NLL where the other is corrected."""
     if not is_certified(summary):
         return {}
-    places = decimals((summary["nll_high"] - summary["nll_low"]) / 2)
+    places = nll_places(summary)
     return {"by importance sampling": plain(summary["nll_importance_mean"], places)}
 
 
