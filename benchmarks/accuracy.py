@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from torch import Tensor
 
 from benchmarks.results import FOLDER, NAME_HELP, read, tabulate, write
@@ -120,6 +121,10 @@ def figure(rows: pd.DataFrame) -> Figure:
     for axes, (cost, label) in zip(panels, labels.items(), strict=True):
         _panel(axes, rows, cost)
         axes.set(xscale="log", yscale="log", xlabel=label)
+        for axis in (axes.xaxis, axes.yaxis):
+            # matplotlib's own are mathematics, which text here is not.
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("log p(x) is low by  (nats)")
     drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
     return drawn
