@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flowdepth.analysis.columns import IMAGES
 from flowdepth.analysis.gaps import gap_summary, read_gaps
+from flowdepth.analysis.readers import read_rows
 from flowdepth.analysis.statistics import t_interval
 from flowdepth.base.errors import UserError
 from flowdepth.settings.study import Study
@@ -35,8 +37,8 @@ def test_a_damaged_missing_or_strange_file_is_named(fabricate: Fabricate) -> Non
     write_gaps(study, packs)
     path = packs[0] / "gaps.parquet"
     whole = pd.read_parquet(path)
-    whole.drop(columns="log_p").to_parquet(path)
-    with pytest.raises(UserError, match=r"gaps\.parquet: column log_p missing"):
+    whole.drop(columns="elbo").to_parquet(path)
+    with pytest.raises(UserError, match=r"gaps\.parquet: column elbo missing"):
         read_gaps(study, packs)
     path.write_bytes(b"PAR1 torn")
     with pytest.raises(UserError, match=r"gaps\.parquet: not a parquet table"):
@@ -50,3 +52,17 @@ def test_a_damaged_missing_or_strange_file_is_named(fabricate: Fabricate) -> Non
     whole.assign(seed=9).to_parquet(path)
     with pytest.raises(UserError, match="expected seeds"):
         read_gaps(study, packs)
+
+
+def test_log_p_is_the_annealed_one_where_an_image_was_annealed(fabricate: Fabricate) -> None:
+    study, packs = fabricate(depths=(0, 4), bias={0: 1.0, 4: 0.5})
+    write_gaps(study, packs)
+    frame = read_gaps(study, packs).set_index(["depth", "seed", "image"])
+    sampled = read_rows(study, packs, "images.parquet", IMAGES).set_index(frame.index.names)
+    more = frame["log_p"] - sampled["log_p"].reindex(frame.index)
+    annealed = frame.index.get_level_values("image") % 4 == 0
+    assert 0 < annealed.sum() < len(annealed)
+    assert (more[~annealed] == 0).all()
+    assert more[annealed].groupby("depth").mean().tolist() == pytest.approx([1.0, 0.5], abs=0.05)
+    split = frame["approximation"] + frame["amortisation"]
+    assert split.to_numpy() == pytest.approx((frame["log_p"] - frame["elbo"]).to_numpy())

@@ -13,7 +13,7 @@ from flowdepth.analysis.gaps import COLUMNS
 from flowdepth.data.inputs import observed
 from flowdepth.data.prepare import prepare
 from flowdepth.estimation import exact_tables, gap_table, tables
-from flowdepth.estimation.gaps import InferenceGap
+from flowdepth.estimation.gaps import Bounds
 from flowdepth.estimation.importance import Estimate, estimate
 from flowdepth.estimation.quadrature import Exact
 from flowdepth.model.checkpoint import Header
@@ -131,36 +131,28 @@ def test_exact_log_p_has_a_row_per_seed_and_image() -> None:
     assert frame["error"].tolist() == [1e-6] * 4
 
 
-def split_of() -> InferenceGap:
-    return InferenceGap(
-        elbo=LOG_P - 2,
-        optimised_elbo=LOG_P - 0.5,
-        log_p=LOG_P,
-        log_p_mcse=torch.full_like(LOG_P, 0.01),
-        last_improvement=torch.zeros_like(LOG_P),
-        from_optimised=torch.ones_like(LOG_P, dtype=torch.bool),
-    )
+def bounds_of() -> Bounds:
+    return Bounds(LOG_P - 2, LOG_P - 0.5, torch.zeros_like(LOG_P))
 
 
 def test_gaps_have_the_rows_of_the_finished_seeds() -> None:
-    frame = gap_table.gaps_by_image(split_of(), said(failed=(3,)))
+    frame = gap_table.bounds_by_image(bounds_of(), [4, 9], said(failed=(3,)))
     assert tuple(frame) == COLUMNS
-    assert frame[["seed", "image"]].to_numpy().tolist() == [[7, 0], [7, 1]]
-    assert frame["log_p"].tolist() == [-30, -40]
-    assert frame["approximation"].tolist() == [0.5, 0.5]
-    assert frame["amortisation"].tolist() == [1.5, 1.5]
+    assert frame[["seed", "image"]].to_numpy().tolist() == [[7, 4], [7, 9]]
+    assert frame["elbo"].tolist() == [-32, -42]
+    assert frame["optimised_elbo"].tolist() == [-30.5, -40.5]
 
 
-@pytest.mark.parametrize("bound", ["elbo", "optimised_elbo", "log_p"])
-def test_a_seed_with_a_gap_that_is_no_number_has_no_gaps(bound: str) -> None:
-    split = split_of()
-    broken = getattr(split, bound).clone()
+@pytest.mark.parametrize("bound", ["elbo", "optimised_elbo"])
+def test_a_seed_with_a_bound_that_is_no_number_has_no_gaps(bound: str) -> None:
+    found = bounds_of()
+    broken = getattr(found, bound).clone()
     broken[0, 1] = -math.inf
-    frame = gap_table.gaps_by_image(dataclasses.replace(split, **{bound: broken}), said())
-    assert set(frame["seed"]) == {7}
+    found = dataclasses.replace(found, **{bound: broken})
+    assert set(gap_table.bounds_by_image(found, [0, 1], said())["seed"]) == {7}
 
 
 def test_gaps_of_nothing_but_failures_have_their_columns() -> None:
-    frame = gap_table.gaps_by_image(split_of(), said(failed=SEEDS))
+    frame = gap_table.bounds_by_image(bounds_of(), [0, 1], said(failed=SEEDS))
     assert frame.empty
     assert tuple(frame) == COLUMNS

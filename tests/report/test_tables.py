@@ -162,9 +162,9 @@ def gap_table(study: Study, packs: list[Path], **gaps: object) -> pd.DataFrame:
     return tables.inference_gap(gap_summary(read_gaps(study, packs), study.depths), study)
 
 
-@pytest.mark.parametrize(("gained", "are_few"), [(0.04, True), (0.004, False)])
+@pytest.mark.parametrize(("gained", "are_few"), [(0.04, True), (0.008, False)])
 def test_gaps_of_too_few_steps_say_so(fabricate: Fabricate, gained: float, are_few: bool) -> None:
-    cells = gap_table(*fabricate(depths=(0, 4)), gained=gained)["last half of steps gained"]
+    cells = gap_table(*fabricate(depths=(0, 4)), gained=gained)["last doubling of steps gained"]
     assert cells.str.contains("too few").tolist() == [are_few, are_few]
 
 

@@ -70,15 +70,6 @@ def test_estimates_stand_beside_those_of_the_evaluation(
     provenance.verify_outputs(pack_of(folder, study()) / "certify.provenance.json")
 
 
-def test_the_images_are_a_random_part_of_all_and_more_hold_fewer() -> None:
-    few, many = certify.chosen(1000, 50, seed=3), certify.chosen(1000, 200, seed=3)
-    assert few == sorted(few)
-    assert {*few} < {*many}
-    assert certify.chosen(1000, 50, seed=4) != few
-    assert certify.chosen(10, 50, seed=3) == [*range(10)]
-    assert np.mean(many) == pytest.approx(500, abs=80)
-
-
 def test_no_images_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", pack_command("certify", folder, study(images=0))[2:])
     with pytest.raises(SystemExit) as refused:

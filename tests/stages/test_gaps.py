@@ -5,14 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from flowdepth.analysis.gaps import COLUMNS
+from flowdepth.data import prepared
 from flowdepth.settings.study import Study, read_study
 from flowdepth.stages import gaps
-from flowdepth.study import provenance
+from flowdepth.stages.pack import sub_sample
+from flowdepth.study import layout, provenance
 from trained import SEEDS, leave_images, leave_models, pack_command, pack_of
 
 MODEL = {"hidden": [16], "latent": 2, "initialisation": "glorot"}
@@ -60,12 +61,13 @@ def test_the_same_pack_gives_the_same_bytes(
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_the_two_gaps_add_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_images_are_those_that_are_annealed_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     frame = run(folder, monkeypatch)
+    numbers = sub_sample(prepared.load(layout.outputs("prepare", folder)["images"]), 4)
     assert tuple(frame) == COLUMNS
-    assert frame[["seed", "image"]].to_numpy().tolist() == [[s, i] for s in SEEDS for i in range(4)]
-    whole = frame["approximation"] + frame["amortisation"]
-    np.testing.assert_allclose(whole, frame["log_p"] - frame["elbo"])
+    assert frame[["seed", "image"]].to_numpy().tolist() == [[s, i] for s in SEEDS for i in numbers]
     provenance.verify_outputs(pack_of(folder, study()) / "gaps.provenance.json")
 
 
@@ -84,11 +86,11 @@ def test_a_pack_of_failures_has_a_table_without_rows(
     assert "every seed of the pack failed: no gaps" in capsys.readouterr().out
 
 
-def test_too_few_steps_are_reported(
+def test_what_the_last_round_gained_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(folder, monkeypatch, learning_rate=0.1, steps=20, samples=200)
-    assert "gaps.steps = 20 was too small" in capsys.readouterr().out
+    gained = run(folder, monkeypatch, learning_rate=0.1, steps=20)["last_improvement"].mean()
+    assert f"the last round of up to 20 steps gained {gained:.4f} nats" in capsys.readouterr().out
 
 
 def test_gaps_of_no_images_are_refused(folder: Path) -> None:

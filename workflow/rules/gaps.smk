@@ -1,4 +1,4 @@
-# a trained pack and some test images -> the inference gap, split; all packs -> figure and table
+# a trained pack and some test images -> bounds; those and log-likelihoods of all packs -> the inference gap, split
 
 
 use rule train as gaps with:
@@ -20,6 +20,8 @@ use rule train as gaps with:
 use rule summarise as gap_figures with:
     input:
         of_packs("gaps", "gaps"),
+        of_packs("evaluate", "per_image"),
+        of_packs("certify", "certify") if study.certify.images else [],
     output:
         **study_files(
             "gap_figures", figure_files("gap_figures") | table_files("gap_figures")

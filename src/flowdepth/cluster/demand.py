@@ -31,7 +31,7 @@ _STATES = 6
 _FLOAT = 4
 # Images validated at once; rows of the decoder at once; points of the quadrature.
 _VALIDATED, _ROWS, _POINTS = 1000, 4096, 2**20
-_GAP_SAMPLES_PER_STEP = 4
+_GAP_SAMPLES_PER_STEP = 16
 # What a pilot walk costs of one, and distributions whose noise is held.
 _PILOT, _BLOCK = 0.25, 25
 

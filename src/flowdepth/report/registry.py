@@ -343,9 +343,9 @@ TABLES = (
         caption=(
             "Approximation and amortisation gap and their sum, in nats per image, on some test "
             "images: means over the finished seeds of each depth with 95 % t-intervals across "
-            "seeds. The last column is what the second half of the optimisation's steps gained;"
-            " where it is more than a tenth of the smaller gap, the steps were too few, and the"
-            " approximation gap is an upper bound."
+            "seeds. The last column is what an image's optimisation gained by its last doubling of"
+            " steps; where that is more than a tenth of the smaller gap and than 0.01 nats, the"
+            " steps were too few, and the approximation gap is an upper bound."
         ),
         stage="gap_figures",
         when=_splits_the_gap,

@@ -243,7 +243,7 @@ def inference_gap(gaps: pd.DataFrame, study: Study) -> pd.DataFrame:
         "approximation gap [95 %]": intervals(gaps, "approximation_", BRACKET),
         "amortisation gap [95 %]": intervals(gaps, "amortisation_", BRACKET),
         "inference gap [95 %]": intervals(gaps, "inference_", BRACKET),
-        "last half of steps gained": _gained(gaps),
+        "last doubling of steps gained": _gained(gaps),
     }
     return _with_failures(pd.DataFrame(columns), gaps, keep=("K", "seeds"))
 

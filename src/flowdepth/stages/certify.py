@@ -14,12 +14,11 @@ from flowdepth.analysis.readers import read_table
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_frame
 from flowdepth.compute.out_of_memory import enough
-from flowdepth.compute.streams import generator
 from flowdepth.estimation.annealed import Sample, anneal, simulate
 from flowdepth.estimation.certificate_table import Certified, certificate_by_image
 from flowdepth.estimation.importance import estimate
 from flowdepth.stages.command import run
-from flowdepth.stages.pack import Progress, TrainedPack, pack_command, trained_pack
+from flowdepth.stages.pack import Progress, TrainedPack, pack_command, sub_sample, trained_pack
 from flowdepth.study import layout
 
 
@@ -35,17 +34,11 @@ def main() -> None:
         _print_result(frame)
 
 
-def chosen(images: int, count: int, seed: int) -> list[int]:
-    """Return the numbers of ``count`` of so many images, at random: the same for every model."""
-    order = torch.randperm(images, generator=generator(seed, "certify"))
-    return sorted(order[:count].tolist())
-
-
 def _certified(pack: TrainedPack, path: Path) -> Iterator[Certified]:
     """Yield what is found of the test images, and of the simulated ones if there are to be any."""
     settings, seeds = pack.command.settings, pack.header.seeds
     certify = settings.certify
-    numbers = chosen(len(pack.x), certify.images, pack.images.seed)
+    numbers = sub_sample(pack.images, certify.images)
     samples = [Sample("test", pack.x[numbers].expand(len(seeds), -1, -1), numbers)]
     if certify.simulated:
         samples.append(simulate(pack.model, seeds, certify.simulated, pack.x))

@@ -1,4 +1,4 @@
-"""The packs' gaps -> the inference gap by depth as figure and table."""
+"""The packs' gaps and log-likelihoods -> the inference gap by depth as figure and table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from flowdepth.study import layout
 def main() -> None:
     """Read the command line and write the files."""
     command = study_command(__doc__)
-    read = [layout.outputs("gaps", pack)["gaps"] for pack in command.packs]
+    stages = {"gaps": "gaps", "evaluate": "per_image"}
+    if command.study.certify.images:
+        stages["certify"] = "certify"
+    read = [
+        layout.outputs(stage, pack)[file]
+        for stage, file in stages.items()
+        for pack in command.packs
+    ]
     recorder = command.recorder("gap_figures", read)
     results = StudyResults(command.study, command.folder)
     written = [*write_figures("gap_figures", results), *write_tables("gap_figures", results)]

@@ -1,65 +1,56 @@
-"""Split the inference gap of a trained pack into approximation and amortisation gap."""
+"""Optimise the posteriors of some test images of a trained pack, to split its inference gap."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from flowdepth.analysis.gaps import gap_summary
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_frame
 from flowdepth.compute.out_of_memory import enough
-from flowdepth.estimation.gap_table import gaps_by_image
-from flowdepth.estimation.gaps import InferenceGap, inference_gap
-from flowdepth.settings.sections import Gaps
+from flowdepth.estimation.gap_table import bounds_by_image
+from flowdepth.estimation.gaps import bounds
 from flowdepth.stages.command import run
-from flowdepth.stages.pack import Progress, TrainedPack, pack_command, trained_pack
+from flowdepth.stages.pack import Progress, TrainedPack, pack_command, sub_sample, trained_pack
 
 
 def main() -> None:
-    """Read the command line, optimise each image's posterior, and write gaps and provenance."""
+    """Read the command line, optimise each image's posterior, and write bounds and provenance."""
     command = pack_command(__doc__)
-    settings = command.settings.gaps
-    if settings.images == 0:
+    if command.settings.gaps.images == 0:
         raise UserError("gaps.images is 0, which leaves the gaps out; set how many test images")
     with trained_pack("gaps", command) as pack:
-        split = _split(pack, settings)
-        frame = gaps_by_image(split, pack.header)
+        frame = _bounds(pack)
         write_frame(frame, pack.outputs()["gaps"])
-        _print_result(frame.assign(depth=command.depth), split, settings)
+        _print_result(frame, command.settings.gaps.steps)
 
 
-def _split(pack: TrainedPack, settings: Gaps) -> InferenceGap:
-    x, seeds = pack.x[: settings.images], pack.header.seeds
-    print(f"K = {pack.header.depth}: {len(x)} test images, seeds {seeds}, on {pack.device}")
-    progress = Progress(settings.steps, "steps")
-    with enough(f"gaps.images = {len(x)}", "set it lower, "):
-        return inference_gap(
+def _bounds(pack: TrainedPack) -> pd.DataFrame:
+    settings, seeds = pack.command.settings.gaps, pack.header.seeds
+    numbers = sub_sample(pack.images, settings.images)
+    print(f"K = {pack.header.depth}: {len(numbers)} test images, seeds {seeds}, on {pack.device}")
+    progress = Progress(settings.steps, "steps at most")
+    with enough(f"gaps.images = {len(numbers)}", "set it lower, "):
+        found = bounds(
             pack.model,
-            x,
+            pack.x[numbers],
             seeds,
             settings,
+            numbers,
             lambda step, bound: progress(step, f"mean bound {bound:.3f} nats  "),
             pack.bookmark,
         )
+    return bounds_by_image(found, numbers, pack.header)
 
 
-def _print_result(frame: pd.DataFrame, split: InferenceGap, settings: Gaps) -> None:
+def _print_result(frame: pd.DataFrame, steps: int) -> None:
     if frame.empty:
         print("every seed of the pack failed: no gaps")
         return
-    share = split.from_optimised.double().mean().item()
-    print(f"log p(x) from the optimised posterior's samples for {share:.0%} of the images")
-    (row,) = gap_summary(frame, frame["depth"].unique().tolist()).itertuples()
+    amortisation = (frame["optimised_elbo"] - frame["elbo"]).mean()
     print(
-        f"approximation gap {row.approximation_mean:.3f} nats, "
-        f"amortisation gap {row.amortisation_mean:.3f} nats; "
-        f"the second half of the steps gained {row.last_improvement:.4f} nats"
+        f"amortisation gap {amortisation:.3f} nats; "
+        f"the last round of up to {steps} steps gained {frame['last_improvement'].mean():.4f} nats"
     )
-    if not row.converged:
-        print(
-            f"gaps.steps = {settings.steps} was too small: more steps would still move "
-            "what is left of the approximation gap to the amortisation gap"
-        )
 
 
 if __name__ == "__main__":

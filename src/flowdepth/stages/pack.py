@@ -16,6 +16,7 @@ from torch import Tensor
 from flowdepth.base import heartbeat
 from flowdepth.compute.devices import kind, select, used
 from flowdepth.compute.resume import INTERVAL, Sidecar
+from flowdepth.compute.streams import generator
 from flowdepth.data import inputs, prepared
 from flowdepth.data.prepared import Images
 from flowdepth.model import checkpoint
@@ -133,6 +134,15 @@ def trained_pack(
             layout.outputs(stage, command.folder),
         )
         recorder.write(record, written.values(), bookmark.earlier, **used(device))
+
+
+def sub_sample(images: Images, count: int) -> list[int]:
+    """Return the numbers of ``count`` test images at random, the same for every stage and model.
+
+    A larger sub-sample holds the smaller ones.
+    """
+    order = torch.randperm(len(images.test), generator=generator(images.seed, "certify"))
+    return sorted(order[:count].tolist())
 
 
 def sidecar(recorder: Recorder, command: PackCommand, device: torch.device) -> Sidecar:
