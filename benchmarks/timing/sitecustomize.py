@@ -19,7 +19,8 @@ from pathlib import Path
 _WORK = {
     "flowdepth.stages.train": ("flowdepth.training.loop", "PackTraining", "run"),
     "flowdepth.stages.evaluate": ("flowdepth.estimation.importance", None, "estimate"),
-    "flowdepth.stages.gaps": ("flowdepth.estimation.gaps", None, "inference_gap"),
+    "flowdepth.stages.gaps": ("flowdepth.estimation.gaps", None, "bounds"),
+    "flowdepth.stages.certify": ("flowdepth.estimation.annealed", None, "anneal"),
 }
 
 

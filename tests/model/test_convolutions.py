@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from flowdepth.estimation.gaps import inference_gap
+from flowdepth.estimation.gaps import bounds
 from flowdepth.estimation.importance import estimate
 from flowdepth.model.convolutions import Convolution
 from flowdepth.model.objective import objective
@@ -98,7 +98,7 @@ def test_decoding_fewer_points_at_once_leaves_the_estimate_unchanged() -> None:
 
 def test_optimising_raises_the_elbo_of_every_image() -> None:
     vae, x = convolutional((4,)), images(1, 1)[0]
-    gap = inference_gap(vae, x, (4,), Gaps(images=1, steps=20, samples=50))
+    gap = bounds(vae, x, (4,), Gaps(images=1, steps=20, samples=50))
     assert (gap.optimised_elbo > gap.elbo).all()
 
 

@@ -29,7 +29,7 @@ from flowdepth.model.vae import FlowVAE, Posterior
 from flowdepth.settings.sections import Gaps
 
 # The first round has at most so many steps.
-_FIRST_ROUND = 500
+_FIRST_ROUND = 250
 # An image has converged once a round gained less, in nats.
 _CONVERGED = 0.01
 # Latent samples that a round's gain is measured with, the same before and after.

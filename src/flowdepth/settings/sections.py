@@ -208,7 +208,7 @@ class Gaps(Section):
     """The split of the inference gap on a sub-sample of test images; 0 images leave it out."""
 
     images: Index = 50
-    steps: Count = 2000
+    steps: Count = 1000
     learning_rate: Positive = 1e-2
     samples: Count = 1000
 
