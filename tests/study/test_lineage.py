@@ -129,6 +129,15 @@ def test_deleted_file_is_named(results: Path, stage: str) -> None:
     }
 
 
+@pytest.mark.parametrize("stage", ["prepare", "describe", "train", "evaluate", "report"])
+def test_files_without_their_provenance_are_told(results: Path, stage: str) -> None:
+    (job,) = [job for job in jobs(study(), results) if job.stage == stage]
+    for path in layout.outputs(stage, job.folder).values():
+        path.touch()
+    job.record.unlink()
+    assert found(results)[stage] == f"no {stage}.provenance.json"
+
+
 def test_lost_pack_leaves_what_was_made_from_it_without_a_ground(results: Path) -> None:
     shutil.rmtree(results / "K2")
     assert found(results) == {"summarise": "made from another metrics.csv"}

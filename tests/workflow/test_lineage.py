@@ -17,6 +17,8 @@ END = {
     "write the report: results/quick/report.html",
 }
 EVALUATIONS = {f"evaluate K = {depth}, seeds 0+1" for depth in (0, 2)}
+TRAININGS = {f"train K = {depth}, seeds 0+1" for depth in (0, 2)}
+ALL = {"prepare digits", "describe digits"} | TRAININGS | EVALUATIONS | END
 MORE = ("--config", "evaluate={samples: 60}")
 
 
@@ -61,6 +63,7 @@ def test_results_copied_under_another_name_get_a_page_of_their_own(study: Checko
             {"draw the figures", "write the report: results/quick/report.html"},
         ),
         ("paper/paper.tex", {"set the paper's figures and table"}),
+        ("data/prepare.provenance.json", ALL),
         ("K2/seeds0+1/metrics.csv", {"evaluate K = 2, seeds 0+1"} | END),
         ("K2", {"train K = 2, seeds 0+1", "evaluate K = 2, seeds 0+1"} | END),
     ],

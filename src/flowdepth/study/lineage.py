@@ -1,8 +1,8 @@
 """Whether results belong to a study as it is now: the provenance beside them decides.
 
 Snakemake's own records may be lost, or be those of another folder. A job's results belong to the
-study if the job had these settings and this code, if all its files are there, and if what it read
-is what the job before it has written.
+study if the job had these settings and this code, if all its files are there, their provenance
+too, and if what it read is what the job before it has written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from flowdepth.base.errors import UserError
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
-from flowdepth.study import provenance
+from flowdepth.study import layout, provenance
 from flowdepth.study.jobs import Job, jobs, settings
 
 _NAMED = 3  # of files, settings and modules, at most
@@ -46,7 +46,7 @@ def unfit(
         for job, facts in records.items()
         for name, found in facts["outputs"].items()
     }
-    found: dict[Job, str] = {}
+    found = {job: f"no {job.record.name}" for job in jobs(study, folder) if _is_unrecorded(job)}
     for job, facts in records.items():
         reasons = [*_lost(job, facts), *_of_others(job, facts), *_unlike(job, facts, written)]
         if code is not None:
@@ -65,6 +65,13 @@ def _records(study: Study, folder: Path) -> Iterator[tuple[Job, dict[str, Any]]]
                 yield job, provenance.read(job.record)
             except UserError:
                 continue
+
+
+def _is_unrecorded(job: Job) -> bool:
+    """Return whether files of the job are there without their provenance."""
+    names = layout.PACK_OUTPUTS | layout.STUDY_OUTPUTS
+    files = layout.outputs(job.stage, job.folder).values() if job.stage in names else ()
+    return not job.record.exists() and any(file.exists() for file in files)
 
 
 def _lost(job: Job, facts: Mapping[str, Any]) -> Iterator[str]:
