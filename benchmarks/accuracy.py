@@ -28,7 +28,7 @@ from flowdepth.estimation.importance import estimate
 from flowdepth.model import checkpoint
 from flowdepth.report import style
 from flowdepth.settings.sections import Certify
-from flowdepth.stages.certify import chosen
+from flowdepth.stages.pack import sub_sample
 
 SAMPLES = (10, 100, 1000, 10_000, 100_000)
 DISTRIBUTIONS = (25, 50, 100, 200, 400)
@@ -60,7 +60,7 @@ def measure(pack: Path, count: int, share: int) -> Iterator[dict[str, Any]]:
     device = select("auto", 1)
     model, header = checkpoint.load(pack / "model.safetensors", device)
     data = prepared.load(pack.parents[1] / "data" / "images.safetensors").to(device)
-    numbers = chosen(len(data.test), count, data.seed)
+    numbers = sub_sample(data, count)
     x = inputs.observed(data, "test", torch.float32)[numbers]
     seeds = header.seeds
     sample = Sample("test", x.expand(len(seeds), -1, -1), numbers)
