@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowdepth.estimation import ascent
+from flowdepth.estimation import ascent, thresholds
 from flowdepth.estimation.ascent import Images, optimise, rounds
 from flowdepth.estimation.gaps import Bounds, bounds
 from flowdepth.model.vae import FlowVAE
@@ -22,7 +22,7 @@ def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds that end after 4, 8 and 16 steps; some images converge after 8 and some do not."""
     monkeypatch.setattr(ascent, "_FIRST_ROUND", 4)
     monkeypatch.setattr(ascent, "_STEPS_PER_STREAM", 3)
-    monkeypatch.setattr(ascent, "_CONVERGED", 0.3)
+    monkeypatch.setattr(thresholds, "CONVERGED", 0.3)
 
 
 def model() -> FlowVAE:

@@ -12,15 +12,15 @@ from flowdepth.analysis.certificate import TEST, read_certificates
 from flowdepth.analysis.columns import IMAGES
 from flowdepth.analysis.readers import read_rows, refuse_repeats
 from flowdepth.analysis.statistics import t_interval
+from flowdepth.estimation.thresholds import CONVERGED
 from flowdepth.settings.study import Study
 
 COLUMNS = ("seed", "image", "elbo", "optimised_elbo", "last_improvement")
 GAPS = ("approximation", "amortisation", "inference")
 _KEYS = ["depth", "seed", "image"]
 # The optimisation has converged where its last rounds gained less than this share of the smaller
-# gap, or so few nats that they do not count.
+# gap, or so few nats that an image by itself has converged.
 _SHARE = 0.1
-_NO_MATTER = 0.01  # nats
 
 
 def read_gaps(study: Study, packs: Sequence[Path]) -> pd.DataFrame:
@@ -74,5 +74,5 @@ def _row(depth: int, seeds: pd.DataFrame) -> dict[str, float | int | bool]:
             for part in ("mean", "low", "high")
         },
         "last_improvement": gained,
-        "converged": bool(gained < max(_SHARE * smaller, _NO_MATTER)),
+        "converged": bool(gained < max(_SHARE * smaller, CONVERGED)),
     }

@@ -23,6 +23,7 @@ from flowdepth.compute.resume import (
     restore_optimizer,
 )
 from flowdepth.compute.streams import image_normals
+from flowdepth.estimation import thresholds
 from flowdepth.model.objective import log_weight
 from flowdepth.model.path_gradient import path_derivative
 from flowdepth.model.vae import FlowVAE, Posterior
@@ -30,8 +31,6 @@ from flowdepth.settings.sections import Gaps
 
 # The first round has at most so many steps.
 _FIRST_ROUND = 250
-# An image has converged once a round gained less, in nats.
-_CONVERGED = 0.01
 # Latent samples that a round's gain is measured with, the same before and after.
 _CHECK_SAMPLES = 200
 # Latent samples per image and step. At K = 32 and D = 8, 500 steps with 16 reach what 2000 with 4
@@ -177,7 +176,7 @@ class _Ascent:
             old[places] = now[places]
             now[places] = new[replicas, kept]
         if last > rounds(self.settings.steps)[1]:
-            self.converged[places] = gained[moving] < _CONVERGED
+            self.converged[places] = gained[moving] < thresholds.CONVERGED
         self.ended = last
         self._begin()
 

@@ -69,9 +69,9 @@ def _records(study: Study, folder: Path) -> Iterator[tuple[Job, dict[str, Any]]]
 
 def _is_unrecorded(job: Job) -> bool:
     """Return whether files of the job are there without their provenance."""
-    names = layout.PACK_OUTPUTS | layout.STUDY_OUTPUTS
-    files = layout.outputs(job.stage, job.folder).values() if job.stage in names else ()
-    return not job.record.exists() and any(file.exists() for file in files)
+    if job.record.exists() or job.stage not in {*layout.PACK_OUTPUTS, *layout.STUDY_OUTPUTS}:
+        return False
+    return any(file.exists() for file in layout.outputs(job.stage, job.folder).values())
 
 
 def _lost(job: Job, facts: Mapping[str, Any]) -> Iterator[str]:
