@@ -161,6 +161,7 @@ def _write_dataset(folder: Path, shape: tuple[int, int]) -> None:
     sizes = {"train": 1258, "validation": 180, "test": 359}
     facts = {
         **{"name": "digits", "height": shape[0], "width": shape[1], "levels": 17},
+        "understood": "",
         **{"binarisation": "static", "sizes": sizes, "sources": {}},
         "peculiarities": {
             **{"brightest": 16, "white": 16, "constant_pixels": 3, "distinct_train": 1258},

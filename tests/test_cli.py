@@ -98,20 +98,78 @@ def test_a_fit_that_diverges_fails_and_may_be_repeated(images: Path, tmp_path: P
     assert provenance.verify(tmp_path / "model.safetensors")
 
 
-def test_the_test_images_are_those_of_the_models_own_split(
-    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder, table = tmp_path / "fitted", tmp_path / "table.csv"
-    words = ["fit", str(images), "--depth", "1", "--output", str(folder), *SMALL]
+def rows(*words: object) -> pd.DataFrame:
+    """Return the table that `evaluate` writes."""
+    table = Path(str(words[0])).with_name("scores.csv")
+    table.unlink(missing_ok=True)
+    cli.main(["evaluate", *map(str, words), "--samples", "9", "--output", str(table)])
+    return pd.read_csv(table, keep_default_na=False, dtype={"image": str})
+
+
+@pytest.fixture
+def other_split(images: Path, tmp_path: Path) -> Path:
+    """A model whose split of the same images is not the default's."""
+    words = ["fit", str(images), "--depth", "1", "--output", str(tmp_path / "other"), *SMALL]
     cli.main([*words, "--set", "dataset.seed=7", "--set", "dataset.test=0.3"])
-    split = prepared.load(folder / "data" / "images.safetensors").test
-    evaluate = ["evaluate", str(folder / "model.safetensors"), str(images), "--samples", "9"]
-    cli.main([*evaluate, "--output", str(table)])
-    found = flowdepth.load(folder / "model.safetensors").log_likelihood(split, samples=9)
-    np.testing.assert_allclose(pd.read_csv(table)["log_p"], found.log_p.numpy(), rtol=1e-15)
-    (folder / "data" / "prepare.provenance.json").unlink()
-    cli.main(evaluate)
-    assert "some of them may be among these" in capsys.readouterr().out
+    return tmp_path / "other" / "model.safetensors"
+
+
+def test_without_images_those_of_the_models_own_test_split_are_scored(other_split: Path) -> None:
+    own = prepared.load(other_split.parent / "data" / "images.safetensors")
+    found = flowdepth.load(other_split).log_likelihood(own.test, samples=9)
+    scored = rows(other_split)
+    np.testing.assert_allclose(scored["log_p"], found.log_p.numpy(), rtol=1e-15)
+    assert set(scored["split"]) == {"test"}
+    assert len(rows(other_split, "--split", "validation")) == len(own.validation)
+
+
+def test_images_that_trained_the_model_are_told_from_its_test_images(
+    other_split: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = prepared.load(other_split.parent / "data" / "images.safetensors")
+    scored = rows(other_split, images)
+    assert scored["image"].tolist() == [str(row) for row in range(60)]
+    for split, index in own.index.items():
+        assert np.flatnonzero(scored["split"] == split).tolist() == index.tolist()
+    said = capsys.readouterr().out
+    assert "18 test images of its study:" in said
+    assert "36 images that it was trained on, which are no test of it:" in said
+
+
+def test_every_image_given_is_scored_in_its_order(fitted: Path, images: Path) -> None:
+    with np.load(images) as file:  # noqa: TID251
+        pixels = file["images"]
+    new = fitted.parent.parent / "pictures"
+    new.mkdir()
+    for number in (3, 1, 2):
+        matplotlib.image.imsave(new / f"{number}.png", 255 - pixels[number], cmap="gray")
+    scored = rows(fitted, new)
+    assert scored["image"].tolist() == ["1.png", "2.png", "3.png"]
+    assert set(scored["split"]) == {""}
+    np.savez(fitted.parent.parent / "one.npz", images=255 - pixels[:1])
+    assert len(rows(fitted, fitted.parent.parent / "one.npz")) == 1
+
+
+def test_an_image_with_the_pixels_of_a_training_image_is_one(tmp_path: Path) -> None:
+    masks = np.random.default_rng(0).integers(0, 2, (60, 3, 4), dtype=np.uint8)
+    np.savez(tmp_path / "masks.npz", images=masks)
+    folder = tmp_path / "fitted"
+    cli.main(["fit", str(tmp_path / "masks.npz"), "--depth", "0", "--output", str(folder), *SMALL])
+    trained = prepared.load(folder / "data" / "images.safetensors").train.view(-1, 3, 4).numpy()
+    np.savez(tmp_path / "new.npz", images=np.stack([trained[5], 1 - trained[5]]))
+    scored = rows(folder / "model.safetensors", tmp_path / "new.npz")
+    assert scored["split"].tolist() == ["train", ""]
+
+
+def test_a_model_alone_scores_what_it_is_given_and_says_what_it_does_not_know(
+    fitted: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = shutil.copy(fitted, tmp_path / "model.safetensors")
+    assert len(rows(model, images)) == 60
+    said = capsys.readouterr().out
+    assert f"which images trained {model} is not known" in said
+    assert "60 images that its study does not know" in said
+    assert "found no prepared images of its study beside it" in refusal("evaluate", model)
 
 
 def test_names_of_images_are_taken_as_the_shell_gives_them(
@@ -125,18 +183,15 @@ def test_names_of_images_are_taken_as_the_shell_gives_them(
     cli.main(["evaluate", str(fitted), str(literal), "--samples", "2"])
 
 
-@pytest.mark.parametrize("given", ["npz", "safetensors"])
 def test_evaluation_agrees_with_the_interface(
-    fitted: Path, images: Path, given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The ``.npz`` is split again as `fit` has split it."""
     split, table = fitted.parent / "data" / "images.safetensors", tmp_path / "table.csv"
-    source = images if given == "npz" else split
-    cli.main(["evaluate", str(fitted), str(source), "--samples", "40", "--output", str(table)])
+    cli.main(["evaluate", str(fitted), str(split), "--samples", "40", "--output", str(table)])
     found = flowdepth.load(fitted).log_likelihood(prepared.load(split).test, samples=40)
-    rows = pd.read_csv(table)
-    assert rows.columns.tolist() == ["image", "log_p", "mcse", "ess", "k_hat"]
-    np.testing.assert_allclose(rows["log_p"], found.log_p.numpy(), rtol=1e-15)
+    scored = pd.read_csv(table)
+    assert scored.columns.tolist() == ["image", "split", "log_p", "mcse", "ess", "k_hat"]
+    np.testing.assert_allclose(scored["log_p"], found.log_p.numpy(), rtol=1e-15)
     printed = capsys.readouterr().out
     assert f"NLL {-found.log_p.mean():.3f} nats" in printed
     assert "12 test images" in printed
@@ -154,8 +209,8 @@ def test_annealed_evaluation_prints_no_number_of_importance_sampling(
 
 
 def test_samples_are_those_of_the_interface(fitted: Path, tmp_path: Path) -> None:
-    expected = flowdepth.load(fitted).sample(5, seed=3).view(5, 3, 4).numpy()
-    shape = ["--number", "5", "--noise", "3", "--width", "4"]
+    expected = flowdepth.load(fitted).sample(5, seed=3).numpy()
+    shape = ["--number", "5", "--noise", "3"]
     for name in ("samples.npz", "samples.png"):
         cli.main(["sample", str(fitted), *shape, "--output", str(tmp_path / name)])
     with zipfile.ZipFile(tmp_path / "samples.npz").open("images.npy") as file:
@@ -169,7 +224,7 @@ def test_samples_are_those_of_the_interface(fitted: Path, tmp_path: Path) -> Non
 
 
 def test_samples_are_the_same_whatever_a_matplotlibrc_says(fitted: Path, tmp_path: Path) -> None:
-    words = ["sample", str(fitted), "--number", "5", "--width", "4", "--output"]
+    words = ["sample", str(fitted), "--number", "5", "--output"]
     cli.main([*words, str(tmp_path / "here.png")])
     (tmp_path / "matplotlibrc").write_text("image.origin: lower\nimage.lut: 3\n")
     command = [sys.executable, "-m", "flowdepth.cli", *words, "there.png"]
@@ -193,10 +248,12 @@ def test_mistakes_are_explained_and_leave_no_files(
     other = tmp_path / "other.npz"
     np.savez(other, images=np.indices((20, 5, 5))[1].astype(np.uint8) % 2)
     assert "expected [N, 12]" in refusal("evaluate", fitted, other)
-    assert "not a readable model" in refusal("evaluate", images, images)
+    assert "found no model" in refusal("evaluate", images, images)
     assert "exists already" in refusal("evaluate", fitted, images, "--output", other)
     assert "samples: found 0" in refusal("evaluate", fitted, images, "--samples", 0)
+    assert "beside" in refusal("evaluate", fitted, images, "--split", "test")
+    wrong = refusal("evaluate", fitted, images, "--set", "training.epochs=3")
+    assert "expected of the section dataset alone" in wrong
     assert "trained seeds [5], expected 7" in refusal("evaluate", fitted, images, "--seed", 7)
-    assert "have 12 pixels" in refusal("sample", fitted, "--output", tmp_path / "a.png")
     assert "ends in .npz or .png" in refusal("sample", fitted, "--output", tmp_path / "a.gif")
     assert not (tmp_path / "a.png").exists()

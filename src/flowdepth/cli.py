@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.image import imsave
-from torch import Tensor
 
 from flowdepth.api import LogLikelihood, TrainedModel, load
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import alone, write_bytes, write_frame
-from flowdepth.data import inputs, prepared
-from flowdepth.data.prepare import prepare
+from flowdepth.data import catalogue, inputs, prepared
+from flowdepth.data.given import Given, given
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
+from flowdepth.settings.datasets import SPLITS
 from flowdepth.settings.sections import Dataset, PackSettings, TrainSettings
 from flowdepth.settings.study import Study, read_study
 from flowdepth.settings.written import read
@@ -45,26 +45,37 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("flowdepth", description="One model without a study.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fit(commands.add_parser("fit", help="train one model, or go on where a stop left it"))
-    _add_evaluate(commands.add_parser("evaluate", help="estimate the test log-likelihood"))
+    _add_evaluate(commands.add_parser("evaluate", help="estimate log p(x) of images"))
     _add_sample(commands.add_parser("sample", help="draw images from the prior"))
     return parser
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(do=fit)
-    parser.add_argument("images", type=Path, help=".npz with images, or train and test [N, H, W]")
+    parser.add_argument("images", type=Path, help="folder of pictures, or file of arrays")
     parser.add_argument("--depth", type=int, required=True, help="number K of flow layers")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="folder to make")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    _add_set(parser, "of config.yaml, such as training.epochs=20")
+
+
+def _add_set(parser: argparse.ArgumentParser, words: str) -> None:
     setting: dict[str, Any] = {"action": "append", "default": [], "metavar": "SECTION.KEY=VALUE"}
-    parser.add_argument("--set", **setting, help="of config.yaml, such as training.epochs=20")
+    parser.add_argument("--set", **setting, help=words)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(do=evaluate)
     _add_model(parser)
-    parser.add_argument("images", type=Path, help=".npz, or images.safetensors of a study or fit")
+    parser.add_argument(
+        "images",
+        type=Path,
+        nargs="?",
+        help="every image of it is scored; without it, or for images.safetensors, a split of them",
+    )
+    parser.add_argument("--split", choices=SPLITS, help="of the model's own images; test if none")
+    _add_set(parser, "how images are read, such as dataset.colour=grey")
     parser.add_argument("--samples", type=int, default=5000, help="importance samples an image")
     distributions: dict[str, Any] = {"type": int, "metavar": "DISTRIBUTIONS"}
     parser.add_argument("--annealed", **distributions, help="anneal instead, such as 400")
@@ -76,7 +87,6 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     parser.add_argument("--number", type=int, default=64)
     parser.add_argument("--noise", type=int, default=0, metavar="SEED", help="of the draw")
-    parser.add_argument("--width", type=int, help="of an image in pixels, where it is not square")
     parser.add_argument("--output", type=Path, required=True, help=".npz or .png to write")
 
 
@@ -91,6 +101,7 @@ def fit(args: argparse.Namespace) -> None:
     _refuse_existing(model)
     study = _study(args)
     check(study)
+    print(catalogue.understood(study.dataset), flush=True)
     with alone(args.output):
         _refuse_existing(model)
         _fit(args, study)
@@ -129,7 +140,7 @@ def _refuse_failed(message: str, folder: Path) -> None:
 
 def _study(args: argparse.Namespace) -> Study:
     settings: dict[str, Any] = {"name": "fit", "depths": [args.depth], "seeds": [args.seed]}
-    for text in ("dataset.name=npz", *args.set):
+    for text in ("dataset.name=images", *args.set):
         _set(settings, text)
     study = read_study(settings)
     return study.model_copy(update={"dataset": _images_at(args.images, study.dataset)})
@@ -150,41 +161,77 @@ def _set(settings: dict[str, Any], text: str) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    """Print the estimate of the test images, and write it by image where asked for."""
+    """Print the estimates of images, and write them by image where asked for."""
     _refuse_existing(args.output)
     model = load(args.model, args.seed)
-    x = _test_images(args.images, model, args.model)
-    print(f"K = {model.header.depth}, seed {model.seed}: {len(x)} test images")
-    found = model.log_likelihood(x, args.samples, annealed=args.annealed)
-    _print(found)
+    images = _to_score(args, model)
+    print(f"K = {model.header.depth}, seed {model.seed}: {len(images.x)} images", flush=True)
+    found = model.log_likelihood(images.x, args.samples, annealed=args.annealed)
+    for split in dict.fromkeys(images.splits):
+        chosen = torch.tensor([other == split for other in images.splits])
+        print(f"{int(chosen.sum())} {_WORTH[split]}:")
+        _print(LogLikelihood(*(values[chosen] for values in found)))
     if args.output:
         columns = {name: value.numpy() for name, value in found._asdict().items()}
-        write_frame(pd.DataFrame(columns).rename_axis("image").reset_index(), args.output)
+        frame = pd.DataFrame({"image": images.names, "split": images.splits, **columns})
+        write_frame(frame, args.output)
 
 
-def _test_images(path: Path, model: TrainedModel, trained: Path) -> Tensor:
-    if path.suffix == ".safetensors":
-        images = prepared.load(path)
-    else:
-        images = prepare(_dataset(path, model, trained))
-    return inputs.observed(images, "test", torch.float32)
+_WORTH = {
+    "": "images that its study does not know",
+    "test": "test images of its study",
+    "validation": "images that chose its best epoch, which are no test of it",
+    "train": "images that it was trained on, which are no test of it",
+}
 
 
-def _dataset(path: Path, model: TrainedModel, trained: Path) -> Dataset:
-    """Return the settings by which images were split when ``trained`` was, where that is known."""
-    for folder in (trained.parent, *trained.absolute().parents[2:3]):
-        record = layout.provenance("prepare", folder)
-        if record.exists():
-            dataset = Dataset(**provenance.read(record)["settings"])
-            if dataset.name == "npz":
-                return _images_at(path, dataset)
+def _to_score(args: argparse.Namespace, model: TrainedModel) -> Given:
+    folder = _study_of(args.model)
+    kept = layout.outputs("prepare", folder)["images"] if folder else None
+    if args.images and args.images.suffix == ".safetensors":
+        kept, args.images = args.images, None
+    if args.images is None:
+        return _split(args, kept)
+    if args.split:
+        raise UserError(
+            f"--split: found {args.split} beside {args.images}, of which every image is scored; "
+            "leave out one of the two"
+        )
+    record = provenance.read(layout.provenance("prepare", folder)) if folder else {}
+    own = prepared.load(kept) if kept and kept.exists() else None
+    if own is None:
+        print(f"which images trained {args.model} is not known: {kept or 'its study'} is not there")
+    sums = record.get("source", {}).get("own_images", "")
+    return given(_as_the_study(args, model, record.get("settings", {})), own, sums)
+
+
+def _split(args: argparse.Namespace, kept: Path | None) -> Given:
+    if kept is None:
+        raise UserError(
+            f"{args.model}: found no prepared images of its study beside it; give the images to "
+            "be scored, or the study's data/images.safetensors"
+        )
+    split = args.split or "test"
+    x = inputs.observed(prepared.load(kept), split, torch.float32)
+    return Given(x, [*map(str, range(len(x)))], [split] * len(x))
+
+
+def _study_of(trained: Path) -> Path | None:
+    """Return the folder with the images that a model was trained on, where it is known."""
+    folders = (trained.parent, *trained.absolute().parents[2:3])
+    return next((f for f in folders if layout.provenance("prepare", f).exists()), None)
+
+
+def _as_the_study(args: argparse.Namespace, model: TrainedModel, known: dict[str, Any]) -> Dataset:
+    """Return the settings by which images are read and binarised as the model's own were."""
     grey = model.header.settings.model.likelihood == "normal"
-    dataset = Dataset(name="npz", binarisation="none" if grey else "static")
-    print(
-        f"no provenance of own images beside {trained}: test images are those of dataset.seed "
-        f"{dataset.seed}; if it was trained on images of {path}, some of them may be among these"
-    )
-    return _images_at(path, dataset)
+    settings: dict[str, Any] = {"name": "score", "depths": [0], "seeds": [0]}
+    settings["dataset"] = {"binarisation": "none" if grey else "static", **known, "name": "images"}
+    for text in args.set:
+        if not text.startswith("dataset."):
+            raise UserError(f"--set: found {text}, expected of the section dataset alone")
+        _set(settings, text)
+    return _images_at(args.images, read_study(settings).dataset)
 
 
 def _images_at(path: Path, dataset: Dataset) -> Dataset:
@@ -196,14 +243,15 @@ def _print(found: LogLikelihood) -> None:
     count = len(found.log_p)
     over_images = found.log_p.std() / math.sqrt(count) if count > 1 else math.nan
     monte_carlo = found.mcse.square().sum().sqrt() / count
-    print(f"NLL {-found.log_p.mean():.3f} nats")
-    print(f"standard error {over_images:.3f} over images, {monte_carlo:.3f} by Monte Carlo")
+    print(f"  NLL {-found.log_p.mean():.3f} nats")
+    over = f"{over_images:.3f} over images, " if count > 1 else ""
+    print(f"  standard error {over}{monte_carlo:.3f} by Monte Carlo")
     if found.ess.isnan().all():
         return
     tails = found.k_hat[~found.k_hat.isnan()]
     share = (tails > K_HAT_LIMIT).float().mean()
-    print(f"effective sample size {found.ess.mean():.1f} on average")
-    print(f"k_hat above {K_HAT_LIMIT}: {share:.1%} of the images")
+    print(f"  effective sample size {found.ess.mean():.1f} on average")
+    print(f"  k_hat above {K_HAT_LIMIT}: {share:.1%} of the images")
 
 
 def sample(args: argparse.Namespace) -> None:
@@ -215,15 +263,15 @@ def sample(args: argparse.Namespace) -> None:
             "one image and a name that ends in .npz or .png"
         )
     model = load(args.model, args.seed)
-    width = _width(model.header.pixels, args.width)
-    images = model.sample(args.number, args.noise).unflatten(-1, (-1, width)).numpy()
+    images = model.sample(args.number, args.noise).numpy()
     content = io.BytesIO()
     if args.output.suffix == ".npz":
         np.savez(content, images=images)
     else:
         _save_picture(content, _mosaic(images))
     write_bytes(args.output, content.getvalue())
-    print(f"wrote {len(images)} images of {images.shape[1]} x {width} pixels to {args.output}")
+    number, height, width = images.shape
+    print(f"wrote {number} images of {height} x {width} pixels to {args.output}")
 
 
 def _save_picture(file: io.BytesIO, picture: np.ndarray) -> None:
@@ -232,16 +280,6 @@ def _save_picture(file: io.BytesIO, picture: np.ndarray) -> None:
     nameless: dict[str, Any] = {"Software": None}
     with style.visual_language():
         imsave(file, picture, cmap=style.GREYS, format="png", metadata=nameless)
-
-
-def _width(pixels: int, asked: int | None) -> int:
-    width = math.isqrt(pixels) if asked is None else asked
-    if width < 1 or pixels % width or (asked is None and width**2 != pixels):
-        raise UserError(
-            f"--width: found {asked or 'none'}, but images have {pixels} pixels; give the number "
-            "of columns of an image"
-        )
-    return width
 
 
 def _mosaic(images: np.ndarray) -> np.ndarray:

@@ -92,6 +92,6 @@ def test_larger_images_of_an_npz_file_ask_for_more_memory(tmp_path: Path) -> Non
     for side in (8, 64):
         path = tmp_path / f"{side}.npz"
         np.savez(path, images=np.zeros((1000, side, side), np.uint8))
-        images = study(dataset={"name": "npz", "root": str(path)})
+        images = study(dataset={"name": "images", "root": str(path)})
         asked.append(demand("train", images, 0, 5).mem_mb)
     assert asked[1] > asked[0]

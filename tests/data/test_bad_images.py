@@ -6,6 +6,7 @@ import io
 import os
 import pickle  # noqa: TID251
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,12 +44,6 @@ def grey(images: int = 40, top: int = 255) -> np.ndarray:
 
 def pool(images: np.ndarray, **more: np.ndarray) -> Write:
     return lambda path: np.savez(path, images=images, **more)
-
-
-def with_value(value: float) -> Write:
-    images = grey() / 255
-    images[3, 1, 2] = value
-    return pool(images)
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -96,7 +91,7 @@ def twice(path: Path) -> None:
 def boxes(path: Path) -> None:
     """Arrays whose names move the cursor, and turn the line round."""
     np.savez(
-        path, **{"\x1b[2Jx": grey(), "\u202eimages": grey(), **{f"y{i}": 0 for i in range(99)}}
+        path, **{"\x1b[2Jx": grey(), "\u202epicture": grey(), **{f"y{i}": 0 for i in range(99)}}
     )
 
 
@@ -108,40 +103,19 @@ def encrypted(path: Path) -> None:
     path.write_bytes(content)
 
 
-SAVE_AGAIN = "expected uint8 [N, H, W] with no side of length 0; convert it (values from 0 to 255)"
 UNREADABLE = "found no readable .npz file"
 REFUSED: dict[str, tuple[Write, str]] = {
-    "floats": (with_value(0.5), f"array images is float64 [40, 3, 4], {SAVE_AGAIN}"),
-    "NaN": (with_value(np.nan), f"array images is float64 [40, 3, 4], {SAVE_AGAIN}"),
-    "infinity": (with_value(np.inf), f"array images is float64 [40, 3, 4], {SAVE_AGAIN}"),
-    "beyond 1": (with_value(1.5), f"array images is float64 [40, 3, 4], {SAVE_AGAIN}"),
-    "negative": (
-        pool(grey().astype(np.int16) - 300),
-        f"array images is int16 [40, 3, 4], {SAVE_AGAIN}",
-    ),
-    "booleans": (pool(grey() > 9), f"array images is bool [40, 3, 4], {SAVE_AGAIN}"),
-    "beyond 255": (
-        pool(grey().astype(np.uint16) * 9),
-        f"array images is uint16 [40, 3, 4], {SAVE_AGAIN}",
-    ),
-    "text": (pool(np.array(["a"])), f"array images is str32 [1], {SAVE_AGAIN}"),
-    "flat": (pool(grey().reshape(40, 12)), f"array images is uint8 [40, 12], {SAVE_AGAIN}"),
-    "colours": (pool(np.stack([grey()] * 3, -1)), f"uint8 [40, 3, 4, 3], {SAVE_AGAIN}"),
-    "no pixels": (pool(grey()[:, :0]), f"array images is uint8 [40, 0, 4], {SAVE_AGAIN}"),
-    "no images": (pool(grey()[:0]), f"array images is uint8 [0, 3, 4], {SAVE_AGAIN}"),
     "one image": (pool(grey(1)), "which leaves the validation split empty (1 images in all)"),
-    "objects": (bomb, f"array images is object [1], {SAVE_AGAIN}"),
+    "objects": (bomb, "array images is object [1], expected numbers"),
     "pickle": (pickled, UNREADABLE),
     "torn": (truncated, UNREADABLE),
     "empty file": (Path.touch, UNREADABLE),
     "a header that lies": (lying, "has 128 bytes, its header promises 3992004000000128"),
-    "a side below 0": (negative, f"array images is uint8 [-40, -3, 4], {SAVE_AGAIN}"),
+    "a side below 0": (negative, "array images is uint8 [-40, -3, 4], expected numbers with no"),
     "one name twice": (twice, "two arrays are called images"),
     "names that are no text": (boxes, r"arrays '\x1b[2Jx', y0, y1, y10,"),
-    "many names": (boxes, "y16 and 91 more; expected the array images"),
+    "many names": (boxes, "y16 and 91 more; expected images, or train and test"),
     "encrypted": (encrypted, UNREADABLE),
-    "folder": (Path.mkdir, "dataset.root: found the folder"),
-    "nothing": (lambda path: None, "dataset.root: found no file"),
 }
 
 
@@ -151,7 +125,7 @@ def test_bad_images_are_refused_with_the_cause(tmp_path: Path, write: Write, wor
     write(path)
     study = {"name": "s", "depths": [0], "seeds": [0], "training": {"batch_size": 2}}
     with pytest.raises(UserError) as caught:
-        check(read_study({**study, "dataset": {"name": "npz", "root": str(path)}}))
+        check(read_study({**study, "dataset": {"name": "images", "root": str(path)}}))
     assert words in str(caught.value)
     assert str(path) in str(caught.value) or "dataset." in str(caught.value)
     assert not (tmp_path / "canary").exists()
@@ -170,14 +144,14 @@ def test_unpickled_bombs_leave_their_canary(tmp_path: Path, write: Write) -> Non
 
 def test_binary_images_without_binarisation_are_refused(tmp_path: Path) -> None:
     pool(grey(top=1))(tmp_path / "own.npz")
-    message = refusal(name="npz", root=str(tmp_path / "own.npz"), binarisation="none")
+    message = refusal(name="images", root=str(tmp_path / "own.npz"), binarisation="none")
     assert f"{tmp_path / 'own.npz'}: found no value above 1" in message
     assert "expected grey values up to 255 because dataset.binarisation is none" in message
 
 
 def found(path: Path, **arrays: np.ndarray) -> tuple[dict[str, int], list[str]]:
     np.savez(path, **arrays)
-    dataset = Dataset(name="npz", root=str(path), binarisation="none")
+    dataset = Dataset(name="images", root=str(path), binarisation="none")
     counts = peculiarities(read(dataset))
     facts = describe(prepare(dataset), dataset) | {"peculiarities": counts}
     return counts, limits(facts)
@@ -202,7 +176,7 @@ def test_test_images_that_are_trained_on_raise_a_warning(tmp_path: Path) -> None
 def test_repeated_images_are_found_before_binarisation(tmp_path: Path) -> None:
     train = grey(40)
     np.savez(tmp_path / "own.npz", train=train, validation=grey(3), test=train[:4])
-    source = read(Dataset(name="npz", root=str(tmp_path / "own.npz"), binarisation="static"))
+    source = read(Dataset(name="images", root=str(tmp_path / "own.npz"), binarisation="static"))
     assert peculiarities(source)["test_in_train"] == 4
 
 
@@ -219,7 +193,7 @@ def test_constant_pixels_and_repeated_images_raise_a_warning(tmp_path: Path) -> 
 
 
 def test_images_all_the_same_raise_one_warning(tmp_path: Path) -> None:
-    same = np.full((40, 3, 4), 9, dtype=np.uint8)
+    same = np.full((40, 3, 4), 99, dtype=np.uint8)
     _, sentences = found(tmp_path / "own.npz", train=same, validation=same[:3], test=same[:3])
     assert len(sentences) == 1
     assert sentences[0].startswith("All training images are the same")
@@ -252,7 +226,7 @@ ALIKE = {
 @pytest.mark.parametrize("write", ALIKE.values(), ids=ALIKE)
 def test_how_a_file_was_written_changes_no_image(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "own.npz")
-    dataset = Dataset(name="npz", root=str(tmp_path / "own.npz"))
+    dataset = Dataset(name="images", root=str(tmp_path / "own.npz"))
     source = read(dataset)
     assert catalogue.split_sizes(dataset) == (28, 4, 8)
     np.testing.assert_array_equal(source.pools["images"].numpy(), grey())
@@ -263,9 +237,8 @@ def test_how_a_file_was_written_changes_no_image(tmp_path: Path, write: Write) -
 def test_the_fingerprint_is_of_the_array_that_is_read(tmp_path: Path) -> None:
     for write in ALIKE.values():
         write(tmp_path / "own.npz")
-        with zipfile.ZipFile(tmp_path / "own.npz") as archive:
-            crc = archive.getinfo("images.npy").CRC
-        dataset = Dataset(name="npz", root=str(tmp_path / "own.npz"))
+        dataset = Dataset(name="images", root=str(tmp_path / "own.npz"))
+        crc = zlib.crc32(grey().tobytes())
         assert catalogue.fingerprint(dataset).split()[0] == f"images@{crc:08x}"
 
 
@@ -283,7 +256,7 @@ def test_a_damaged_file_is_refused_or_gives_the_same_images(
     for wrong in damaged:
         path.write_bytes(wrong)
         try:
-            kept.append(read(Dataset(name="npz", root=str(path))).pools["images"].numpy())
+            kept.append(read(Dataset(name="images", root=str(path))).pools["images"].numpy())
         except UserError as error:
             assert str(error).isprintable(), str(error)  # noqa: PT017
     assert len(damaged) > 2 * len(kept) > 0
@@ -295,24 +268,22 @@ def test_images_larger_than_the_memory_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A few kB may promise terabytes."""
-    monkeypatch.setattr("flowdepth.data.npz.free_memory", lambda: 1_000_000)
+    monkeypatch.setattr("flowdepth.data.own.reading.free_memory", lambda: 1_000_000)
     np.savez_compressed(tmp_path / "own.npz", images=np.zeros((1000, 50, 50), dtype=np.uint8))
-    message = refusal(name="npz", root=str(tmp_path / "own.npz"))
+    message = refusal(name="images", root=str(tmp_path / "own.npz"))
     assert (tmp_path / "own.npz").stat().st_size < 10_000
-    assert "its arrays images take 2,500,128 bytes, where 1,000,000 of this machine's" in message
+    assert "its arrays images take 2,500,000 bytes, where 1,000,000 of this machine's" in message
 
 
 MASKS = np.random.default_rng(0).integers(0, 2, (40, 3, 4), dtype=np.uint8)
 ONE_VALUE: dict[str, tuple[dict[str, np.ndarray], str, str]] = {
-    "of scikit-learn's digits": ({"images": grey(top=16)}, "threshold", "0 in the train split"),
-    "class masks": ({"images": 2 * MASKS}, "threshold", "0 in the train split"),
     "all white": ({"images": np.full((40, 3, 4), 255, np.uint8)}, "static", "1 in the train split"),
     "a dark split": (
         {"train": grey(), "validation": grey(4) // 2, "test": grey(4)},
         *("threshold", "0 in the validation split"),
     ),
     "a black mask": ({"train": MASKS, "test": 0 * MASKS}, "dynamic", "0 in the test split"),
-    "an even grey": ({"images": 0 * MASKS + 9}, "dynamic", "9 in the train split"),
+    "an even grey": ({"images": 0 * MASKS + 99}, "dynamic", "99 in the train split"),
 }
 
 
@@ -321,8 +292,8 @@ def test_split_that_binarisation_leaves_with_one_value_is_refused(
     tmp_path: Path, arrays: dict[str, np.ndarray], binarisation: str, words: str
 ) -> None:
     np.savez(tmp_path / "own.npz", **arrays)
-    message = refusal(name="npz", root=str(tmp_path / "own.npz"), binarisation=binarisation)
-    found = f"dataset.binarisation: {binarisation} leaves the one value {words} of npz"
+    message = refusal(name="images", root=str(tmp_path / "own.npz"), binarisation=binarisation)
+    found = f"dataset.binarisation: {binarisation} leaves the one value {words} of images"
     assert message.startswith(f"{found}, expected 0 and 1; its values, up to ")
 
 
@@ -353,15 +324,15 @@ def test_arrays_of_different_ranges_are_refused(
     tmp_path: Path, arrays: dict[str, np.ndarray], words: str, binarisation: str
 ) -> None:
     np.savez(tmp_path / "own.npz", **arrays)
-    message = refusal(name="npz", root=str(tmp_path / "own.npz"), binarisation=binarisation)
+    message = refusal(name="images", root=str(tmp_path / "own.npz"), binarisation=binarisation)
     assert f"{tmp_path / 'own.npz'}: found values up to {words}" in message
 
 
 def test_arrays_that_are_darker_by_chance_have_one_range(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", train=grey(), test=grey(top=200), validation=grey(top=40))
-    assert read(Dataset(name="npz", root=str(tmp_path / "own.npz"))).levels == 256
+    assert read(Dataset(name="images", root=str(tmp_path / "own.npz"))).levels == 256
 
 
 def test_images_far_too_dark_raise_a_warning(tmp_path: Path) -> None:
-    _, sentences = found(tmp_path / "own.npz", images=grey(top=16))
-    assert sentences[0].startswith("No pixel is brighter than 16 of 255: were the values")
+    _, sentences = found(tmp_path / "own.npz", images=grey(top=40))
+    assert sentences[0].startswith("No pixel is brighter than 40 of 255: were the values")

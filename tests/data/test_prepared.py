@@ -85,7 +85,7 @@ def test_static_and_dynamic_are_judged_on_the_same_pixels() -> None:
 def test_every_split_has_its_own_stream_of_binarisation(tmp_path: Path) -> None:
     same = np.full((40, 3, 4), 128, dtype=np.uint8)
     root = npz(tmp_path / "x.npz", train=same, validation=same, test=same)
-    images = prepare(Dataset(name="npz", root=root))
+    images = prepare(Dataset(name="images", root=root))
     assert not torch.equal(images.train, images.validation)
     assert not torch.equal(images.validation, images.test)
 
@@ -103,7 +103,7 @@ def test_binary_images_stay_as_they_are_under_any_binarisation(
 ) -> None:
     train, test = grey(20, top=1), grey(6, top=1)
     root = npz(tmp_path / "x.npz", train=train, validation=test, test=test)
-    images = prepare(Dataset(name="npz", root=root, binarisation=binarisation))
+    images = prepare(Dataset(name="images", root=root, binarisation=binarisation))
     assert (images.levels, images.train_levels) == (2, 2)
     assert torch.equal(images.train, torch.from_numpy(train).flatten(1))
     assert torch.equal(images.test, torch.from_numpy(test).flatten(1))
@@ -112,7 +112,7 @@ def test_binary_images_stay_as_they_are_under_any_binarisation(
 def test_images_of_an_npz_pool_keep_their_pixels_and_labels(tmp_path: Path) -> None:
     source, labels = grey(30), np.arange(30, dtype=np.int16)
     root = npz(tmp_path / "x.npz", images=source, labels=labels)
-    images = prepare(Dataset(name="npz", root=root, binarisation="none"))
+    images = prepare(Dataset(name="images", root=root, binarisation="none"))
     assert (images.height, images.width, images.levels) == (3, 4, 256)
     assert torch.equal(images.train, torch.from_numpy(source).flatten(1)[images.index["train"]])
     assert torch.equal(images.test_labels, images.index["test"])
@@ -120,7 +120,7 @@ def test_images_of_an_npz_pool_keep_their_pixels_and_labels(tmp_path: Path) -> N
 
 def test_levels_that_fill_a_byte_come_back(tmp_path: Path) -> None:
     root = npz(tmp_path / "x.npz", images=np.full((30, 3, 4), 255, np.uint8))
-    images = prepare(Dataset(name="npz", root=root, binarisation="none"))
+    images = prepare(Dataset(name="images", root=root, binarisation="none"))
     prepared.save(images, tmp_path / "images.safetensors")
     assert prepared.load(tmp_path / "images.safetensors").levels == 256
 
@@ -128,7 +128,7 @@ def test_levels_that_fill_a_byte_come_back(tmp_path: Path) -> None:
 def test_validation_split_of_an_npz_is_taken_from_train(tmp_path: Path) -> None:
     train, test = grey(30), grey(6)
     root = npz(tmp_path / "x.npz", train=train, test=test, test_labels=np.arange(6))
-    images = prepare(Dataset(name="npz", root=root, binarisation="none", validation=0.2))
+    images = prepare(Dataset(name="images", root=root, binarisation="none", validation=0.2))
     rows = torch.cat([images.index["train"], images.index["validation"]])
     assert len(images.validation) == 6
     assert torch.equal(rows.sort().values, torch.arange(30))
@@ -143,7 +143,9 @@ def test_damaged_npz_is_refused(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-9000] ^= 0xFF  # a pixel: the headers stay whole
     path.write_bytes(content)
-    assert f"{path}: found no readable .npz file (Bad CRC-32" in refusal(name="npz", root=str(path))
+    assert f"{path}: found no readable .npz file (Bad CRC-32" in refusal(
+        name="images", root=str(path)
+    )
 
 
 def test_empty_split_is_refused() -> None:
@@ -210,7 +212,7 @@ def test_moved_images_have_every_split_on_the_new_device() -> None:
 def test_images_without_labels_are_saved_and_loaded(tmp_path: Path) -> None:
     root = npz(tmp_path / "x.npz", images=grey(30))
     path = tmp_path / "a.safetensors"
-    prepared.save(prepare(Dataset(name="npz", root=root)), path)
+    prepared.save(prepare(Dataset(name="images", root=root)), path)
     assert prepared.load(path).test_labels is None
 
 
@@ -227,7 +229,7 @@ def test_torn_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, foreign)
     path.write_bytes(path.read_bytes()[:-1])
     for wrong in (path, foreign, tmp_path / "missing"):
-        with pytest.raises(UserError, match=f"{wrong}: found no readable images"):
+        with pytest.raises(UserError, match=f"{wrong}: found no prepared images"):
             prepared.load(wrong)
 
 
@@ -263,14 +265,14 @@ def test_header_and_tensors_that_do_not_fit_are_refused(
         facts = json.loads(file.metadata()["images"])
     tensors, facts = change(load_file(path), facts)
     save_file(tensors, path, {"images": json.dumps(facts)})
-    with pytest.raises(UserError, match=rf"{path}: found no readable images \(.*again"):
+    with pytest.raises(UserError, match=rf"{path}: found no prepared images \(.*again"):
         prepared.load(path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, "null", '"height"', "{1: 2}"])
 def test_header_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
     save_file({"train": torch.zeros(3)}, tmp_path / "x", {"images": text})
-    with pytest.raises(UserError, match=r"x: found no readable images \("):
+    with pytest.raises(UserError, match=r"x: found no prepared images \("):
         prepared.load(tmp_path / "x")
 
 

@@ -51,7 +51,7 @@ def test_facts_describe_the_images(tmp_path: Path) -> None:
 def test_facts_have_the_sum_of_the_source_file(tmp_path: Path) -> None:
     path = tmp_path / "own.npz"
     np.savez(path, images=np.arange(120, dtype=np.uint8).reshape(20, 2, 3))
-    facts = facts_of(Dataset(name="npz", root=str(path)), tmp_path)
+    facts = facts_of(Dataset(name="images", root=str(path)), tmp_path)
     assert facts["sources"] == {"own.npz": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
@@ -60,7 +60,7 @@ def test_peculiar_images_raise_a_warning(
 ) -> None:
     path = tmp_path / "own.npz"
     np.savez(path, images=np.tile(np.uint8([[0, 1, 1], [0, 0, 1]]), (20, 1, 1)))
-    facts = facts_of(Dataset(name="npz", root=str(path)), tmp_path)
+    facts = facts_of(Dataset(name="images", root=str(path)), tmp_path)
     assert facts["peculiarities"]["constant_pixels"] == 6
     assert "warning: All training images are the same" in capsys.readouterr().out
 

@@ -75,7 +75,7 @@ def test_a_study_of_extremes_has_a_page(
     changes, images = CASES[case]
     np.savez(tmp_path / "own.npz", images=images)
     settings: dict[str, Any] = {"name": "t", "depths": [0, 2], "seeds": [0, 1], "device": "cpu"}
-    settings |= {"dataset": {"name": "npz", "root": str(tmp_path / "own.npz")}}
+    settings |= {"dataset": {"name": "images", "root": str(tmp_path / "own.npz")}}
     settings |= SMALL
     for name, change in changes.items():
         settings[name] = settings[name] | change if isinstance(change, dict) else change

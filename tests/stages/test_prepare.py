@@ -32,7 +32,7 @@ def test_images_are_read_from_the_root_that_the_command_names(
 ) -> None:
     path = tmp_path / "own.npz"
     np.savez(path, images=np.arange(120, dtype=np.uint8).reshape(20, 2, 3))
-    settings = Dataset(name="npz").canonical({"root"})
+    settings = Dataset(name="images").canonical({"root"})
     words = ["prepare", "--settings", settings, "--study", str(tmp_path), "--root", str(path)]
     monkeypatch.setattr(sys, "argv", words)
     prepare.main()

@@ -27,7 +27,11 @@ def hostile(fresh: Checkout, tmp_path: Path) -> Checkout:
     with (checkout.folder / IMAGES).open("wb") as file:
         np.savez(file, images=pixels)
     settings = {
-        **{"depths": [2], "report": {"title": TITLE}, "dataset": {"name": "npz", "root": IMAGES}},
+        **{
+            "depths": [2],
+            "report": {"title": TITLE},
+            "dataset": {"name": "images", "root": IMAGES},
+        },
         "training": {"epochs": 1, "batch_size": 50},
     }
     (checkout.folder / "own.yaml").write_text(json.dumps(settings))
@@ -60,7 +64,7 @@ def test_edited_images_alone_are_prepared_again(hostile: Checkout) -> None:
     assert hostile.jobs("prepare", *overlays) == set()
     with root.open("wb") as file:
         np.savez(file, images=np.zeros((300, 5, 4), dtype=np.uint8))
-    assert hostile.jobs("prepare", *overlays) == {"prepare npz"}
+    assert hostile.jobs("prepare", *overlays) == {"prepare images"}
 
 
 def test_study_is_planned_twice_where_no_character_beyond_ascii_is_known(

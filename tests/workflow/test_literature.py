@@ -24,7 +24,7 @@ def test_published_protocol_runs_and_shows_its_numbers(
     np.savez(tmp_path / "images.npz", images=(chance.random((150, 28, 28)) < 0.2).astype(np.uint8))
     done = study.snakemake(
         *("--configfile", f"studies/{name}.yaml", "--config", "depths=[0, 10]", "seeds=[0]"),
-        f"dataset={{name: npz, root: {tmp_path / 'images.npz'}}}",
+        f"dataset={{name: images, root: {tmp_path / 'images.npz'}}}",
         *(f"training={{{SHORT[name]}}}", "evaluate={samples: 20}"),
         "certify={images: 2, simulated: 1, distributions: 3, chains: 2}",
     )

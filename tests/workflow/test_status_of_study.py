@@ -96,7 +96,7 @@ def test_edited_images_are_named_as_the_reason_for_stale_jobs(
     fresh: Checkout, tmp_path: Path
 ) -> None:
     study = fresh.copy(tmp_path / "study")
-    own = ("--config", "dataset={name: npz, root: own.npz}", "training={batch_size: 8}")
+    own = ("--config", "dataset={name: images, root: own.npz}", "training={batch_size: 8}")
     for top in (255, 254):
         pixels = np.random.default_rng(0).integers(0, top, (40, 3, 4), dtype=np.uint8)
         np.savez(study.folder / "own.npz", images=pixels)

@@ -141,7 +141,7 @@ WRONG = {
     "seeds repeated": ("seeds=[1, 1]", "seeds lists [1] more than once"),
     "no test split": ("dataset={test: 0}", "dataset.test"),
     "depth as text": ("depths=[eight]", "depths.0: found 'eight'"),
-    "missing file": ("dataset={name: npz, root: none.npz}", "none.npz"),
+    "missing file": ("dataset={name: images, root: none.npz}", "none.npz"),
     "number for a list": ("depths=8", "found 8, expected a list, such as depths='[0, 8]'"),
     "number for a section": (
         "evaluate=50",

@@ -19,6 +19,8 @@ try:
     # Now, because a plan without a job would find nothing damaged, and Snakemake clears the results
     # of what is to run again.
     if workflow.is_main_process and not LOOKS:
+        if UNDERSTOOD:
+            print(UNDERSTOOD, file=sys.stderr)
         provenance.verify_changed(FOLDER)
         provenance.bring_back(FOLDER)
 except UserError as error:

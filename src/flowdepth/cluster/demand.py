@@ -96,7 +96,7 @@ def demand(stage: str, study: Study, depth: int, replicas: int) -> Demand:
     Raises
     ------
     UserError
-        If the data set is an ``.npz`` file that is missing or not as expected.
+        If the images are the user's own, and cannot be read.
     """
     cell = _Cell(study, depth, replicas, *_images(study))
     numbers, seconds = _STAGES[stage](cell)

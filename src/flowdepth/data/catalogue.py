@@ -1,20 +1,11 @@
 """What is known of a data set before it is loaded: its size, its splits and its files.
 
-The Snakefile asks here in every job, so nothing imports torch or pandas, and the images of
-an ``.npz`` file stay unread: the headers of its arrays say enough.
+The Snakefile asks here in every job, so nothing imports torch or pandas. The user's own images are
+read once to know it, and remembered.
 
-An ``.npz`` data set holds uint8 arrays in one of two layouts; what else the file holds is
-ignored.
-
-- ``images`` [N, H, W] and perhaps ``labels`` [N]: split by the shares ``dataset.validation`` and
-  ``dataset.test``, at random with ``dataset.seed``.
-- ``train``, ``test`` and perhaps ``validation``, each [N, H, W], and perhaps ``test_labels`` [N].
-  Without ``validation``, the share ``dataset.validation`` of ``train`` becomes that split, at
-  random with ``dataset.seed``; ``dataset.test`` has no effect.
-
-Where no value exceeds 1 the images are taken as already binary (2 grey levels): binarising leaves
-them as they are, and ``dataset.binarisation: none`` is refused. Otherwise they have 256 grey
-levels.
+Images in one pool are split by the shares ``dataset.validation`` and ``dataset.test``, at random
+with ``dataset.seed``. Where they come as ``train``, ``test`` and perhaps ``validation``, a missing
+``validation`` is the share ``dataset.validation`` of ``train``, and ``dataset.test`` has no effect.
 """
 
 from __future__ import annotations
@@ -24,13 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flowdepth.base.errors import UserError
-from flowdepth.base.words import plain
-from flowdepth.data.npz import Header, NpzFile, opened
-from flowdepth.settings.datasets import KNOWN, SPLITS, Sizes
+from flowdepth.data.own.survey import Survey, survey
+from flowdepth.settings.datasets import KNOWN, Sizes
 from flowdepth.settings.sections import Dataset
 
-NPZ_EXPECTED = "the array images [N, H, W], or train and test [N, H, W]"
-_NAMED = 10  # arrays of a file, at most
+CAST = (
+    "nearly all pixels are 0 and the others 1, as in images with values up to 1 that were cast to "
+    "integers: if so, multiply by 255 first"
+)
 
 
 def reader(dataset: Dataset) -> str:
@@ -42,7 +34,7 @@ def reader(dataset: Dataset) -> str:
 def file_candidates(dataset: Dataset) -> tuple[tuple[Path, ...], ...]:
     """Return, for each file the data set needs, the places where it may lie, the best first."""
     root = Path(dataset.root)
-    if dataset.name == "npz":
+    if dataset.name == "images":
         return ((root,),)
     return tuple(tuple(root / place for place in places) for places in KNOWN[dataset.name].files)
 
@@ -57,7 +49,7 @@ def required_files(dataset: Dataset) -> tuple[Path, ...]:
 
 def missing_files(dataset: Dataset) -> tuple[Path, ...]:
     """Return the needed files that lie in none of their places."""
-    return tuple(path for path in required_files(dataset) if not _is(Path.is_file, path))
+    return tuple(path for path in required_files(dataset) if not _is(Path.exists, path))
 
 
 def _is(kind: Callable[[Path], bool], path: Path) -> bool:
@@ -78,21 +70,17 @@ def split_sizes(dataset: Dataset) -> Sizes:
     Raises
     ------
     UserError
-        If the data set is an ``.npz`` file that is missing or not as expected.
+        If they are the user's own images, and cannot be read.
     """
-    if dataset.name == "npz":
-        return _npz_sizes(npz_headers(Path(dataset.root)), dataset)
+    if dataset.name == "images":
+        return _own_sizes(survey(dataset), dataset)
     facts = KNOWN[dataset.name]
     return facts.split or sizes_by_share(facts.images, dataset)
 
 
 def shape(dataset: Dataset) -> tuple[int, int]:
     """Return height and width of an image in pixels; raises as `split_sizes` does."""
-    if dataset.name == "npz":
-        headers = npz_headers(Path(dataset.root))
-        _, height, width = headers["images" if "images" in headers else "train"].shape
-        return height, width
-    facts = KNOWN[dataset.name]
+    facts = survey(dataset) if dataset.name == "images" else KNOWN[dataset.name]
     return facts.height, facts.width
 
 
@@ -107,8 +95,8 @@ def sizes_by_share(images: int, dataset: Dataset) -> Sizes:
     return Sizes(images - validation - test, validation, test)
 
 
-def _npz_sizes(headers: dict[str, Header], dataset: Dataset) -> Sizes:
-    counts = {name: header.shape[0] for name, header in headers.items()}
+def _own_sizes(found: Survey, dataset: Dataset) -> Sizes:
+    counts = found.counts
     if "images" in counts:
         return sizes_by_share(counts["images"], dataset)
     if "validation" in counts:
@@ -117,90 +105,39 @@ def _npz_sizes(headers: dict[str, Header], dataset: Dataset) -> Sizes:
     return Sizes(counts["train"] - validation, validation, counts["test"])
 
 
-def npz_headers(path: Path) -> dict[str, Header]:
-    """Return shape and type of the arrays that make up an ``.npz`` data set, without their data.
+def understood(dataset: Dataset) -> str:
+    """Return how the user's own images were understood, in a line; nothing for published ones.
 
-    Raises
-    ------
-    UserError
-        If the file is missing, is no ``.npz`` file, or its arrays are not as expected.
+    Raises as `split_sizes` does.
     """
-    if not _is(Path.is_file, path):
-        found = "the folder" if _is(Path.is_dir, path) else "no file"
-        raise UserError(f"dataset.root: found {found} {path}, expected an .npz file; correct it")
-    with opened(path) as file:
-        return checked_headers(file)
-
-
-def checked_headers(file: NpzFile) -> dict[str, Header]:
-    """Return what the arrays are that make up the data set, as `npz_headers` does."""
-    headers = {name: file.header(name) for name in _used_arrays(file)}
-    _check_images(file.path, headers)
-    _check_labels(file.path, headers)
-    return headers
+    if dataset.name != "images":
+        return ""
+    found, sizes = survey(dataset), split_sizes(dataset)
+    values = "black and white" if found.levels == 2 else f"{found.levels} levels of grey"
+    classes = f" in {found.classes} classes" if found.classes > 1 else ""
+    splits = " / ".join(f"{count:,} {split}" for split, count in sizes._asdict().items())
+    return (
+        f"{sum(sizes):,} images of {found.height} x {found.width}{classes}, {values}, from "
+        f"{found.kind}; {splits}" + (f"; {CAST}" if found.cast else "")
+    )
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Return ``array@CRC-32`` of each array of the user's own images; nothing for published ones.
+    """Return ``pool@CRC-32`` of the user's own pixels and labels; nothing for published ones.
 
-    Those are the same wherever their files lie. Raises as `npz_headers` does.
+    Those are the same wherever their files lie. Raises as `split_sizes` does.
     """
-    if dataset.name != "npz":
+    if dataset.name != "images":
         return ""
-    headers = npz_headers(Path(dataset.root))
-    return " ".join(f"{name}@{header.crc:08x}" for name, header in headers.items())
+    return " ".join(f"{name}@{crc}" for name, crc in survey(dataset).sums.items())
 
 
 def source(dataset: Dataset) -> dict[str, str]:
     """Return what images are taken from: known facts of published ones, sums of the user's own.
 
-    Raises as `npz_headers` does.
+    Raises as `split_sizes` does.
     """
     return {"facts": str(KNOWN.get(dataset.name)), "own_images": fingerprint(dataset)}
-
-
-def _used_arrays(file: NpzFile) -> list[str]:
-    pool, given = "images" in file.names, {"train", "test"} <= {*file.names}
-    found = f"{file.path}: found the arrays {_listed(file.names)}"
-    if pool and "train" in file.names:
-        raise UserError(f"{found}; expected {NPZ_EXPECTED}, not both; leave one out")
-    if not pool and not given:
-        raise UserError(f"{found}; expected {NPZ_EXPECTED}; add what is missing")
-    names = ("images", "labels") if pool else (*SPLITS, "test_labels")
-    return [name for name in names if name in file.names]
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return (", ".join(map(plain, sorted(names)[:_NAMED])) or "(none)") + more
-
-
-def _check_images(path: Path, headers: dict[str, Header]) -> None:
-    first = next(iter(headers))
-    for name in headers.keys() - {"labels", "test_labels"}:
-        shape, dtype, _ = headers[name]
-        if dtype != "uint8" or len(shape) != 3 or min(shape) < 1:
-            raise UserError(
-                f"{path}: array {name} is {dtype} {list(shape)}, expected uint8 [N, H, W] with no "
-                "side of length 0; convert it (values from 0 to 255) and write the file again"
-            )
-        if shape[1:] != headers[first].shape[1:]:
-            raise UserError(
-                f"{path}: images of array {name} are {list(shape[1:])}, those of {first} "
-                f"{list(headers[first].shape[1:])}, expected one size; crop or pad them"
-            )
-
-
-def _check_labels(path: Path, headers: dict[str, Header]) -> None:
-    for name, images in (("labels", "images"), ("test_labels", "test")):
-        if name not in headers:
-            continue
-        (shape, dtype, _), expected = headers[name], headers[images].shape[:1]
-        if shape != expected or not dtype.startswith(("int", "uint")):
-            raise UserError(
-                f"{path}: array {name} is {dtype} {list(shape)}, expected integers "
-                f"{list(expected)}, one per image of {images}; correct it or leave it out"
-            )
 
 
 def check_dataset(dataset: Dataset) -> None:

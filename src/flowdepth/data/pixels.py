@@ -33,6 +33,18 @@ def redraw(grey: Tensor, levels: int, generator: torch.Generator) -> Tensor:
     return binary
 
 
+def binarise(grey: Tensor, levels: int, how: str, generator: torch.Generator) -> Tensor:
+    """Return binary images of ``grey`` uint8 [N, P], as ``dataset.binarisation`` says in ``how``.
+
+    By ``threshold`` from half of the range up, else drawn as `redraw` does. Two levels stay.
+    """
+    if levels == 2:
+        return grey
+    if how == "threshold":
+        return (grey > (levels - 1) / 2).to(torch.uint8)
+    return redraw(grey, levels, generator)
+
+
 def dequantise(grey: Tensor, levels: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     """Return ``(grey + u) / levels`` with ``u`` uniform on [0, 1): densities on [0, 1]^P.
 

@@ -6,14 +6,16 @@ never from a training seed, so that every model is judged on the same pixels.
 
 from __future__ import annotations
 
-import torch
+import hashlib
+from pathlib import Path
+
 from torch import Tensor
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import digest
 from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue, sources
-from flowdepth.data.pixels import redraw
+from flowdepth.data.pixels import binarise
 from flowdepth.data.prepared import Images, pixel_sums, tensor_sum
 from flowdepth.data.sources import Source
 from flowdepth.settings.datasets import SPLITS
@@ -67,7 +69,7 @@ def split(source: Source, dataset: Dataset) -> Images:
 
 def _check_grey(dataset: Dataset, levels: int) -> None:
     # Without binarisation the likelihood is Normal, and binary pixels have no density.
-    if dataset.name == "npz" and dataset.binarisation == "none" and levels == 2:
+    if dataset.name == "images" and dataset.binarisation == "none" and levels == 2:
         raise UserError(
             f"{dataset.root}: found no value above 1, so that the pixels are binary, expected grey "
             "values up to 255 because dataset.binarisation is none; set it to static and "
@@ -90,17 +92,17 @@ def _pixels(split: str, source: Source, dataset: Dataset) -> Tensor:
     pool, rows = source.plan[split]
     grey = source.pools[pool][rows].flatten(1)
     kept_grey = dataset.binarisation == "dynamic" and split == "train"
-    if source.levels == 2 or dataset.binarisation == "none" or kept_grey:
+    if dataset.binarisation == "none" or kept_grey:
         return grey
-    if dataset.binarisation == "threshold":
-        return (grey > (source.levels - 1) / 2).to(torch.uint8)
-    return redraw(grey, source.levels, generator(dataset.seed, "binarise", split))
+    noise = generator(dataset.seed, "binarise", split)
+    return binarise(grey, source.levels, dataset.binarisation, noise)
 
 
 def describe(images: Images, dataset: Dataset) -> dict[str, object]:
     """Return what identifies the images: name, sizes, and SHA-256 sums of pixels and sources."""
     return {
         "name": dataset.name,
+        "understood": catalogue.understood(dataset),
         "height": images.height,
         "width": images.width,
         "levels": images.levels,
@@ -115,5 +117,16 @@ def describe(images: Images, dataset: Dataset) -> dict[str, object]:
 
 
 def source_sums(dataset: Dataset) -> dict[str, str]:
-    """Return the SHA-256 sum of each file the images were read from, by file name."""
-    return {path.name: digest(path) for path in catalogue.required_files(dataset)}
+    """Return the SHA-256 sum of each file the images were read from, by file name.
+
+    Of a folder of the user's own, one of the sums of all its files.
+    """
+    return {path.name: _sum(path) for path in catalogue.required_files(dataset)}
+
+
+def _sum(path: Path) -> str:
+    if not path.is_dir():
+        return digest(path)
+    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    lines = [f"{digest(file)}  {file.relative_to(path)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

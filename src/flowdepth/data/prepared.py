@@ -125,8 +125,8 @@ def load(path: Path) -> Images:
         _check(images)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise UserError(
-            f"{path}: found no readable images ({reason(error)}); delete the file and prepare them "
-            "again"
+            f"{path}: found no prepared images ({reason(error)}), expected the file that a study "
+            "leaves in its folder data; run `snakemake prepare`, which makes it again"
         ) from error
     return images
 

@@ -59,7 +59,8 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         tables=_tables(results),
         seeds=_seed_rows(metrics),
         failures=metrics[metrics["status"] == "failed"].to_dict("records"),
-        protocol=_pairs(facts["settings"]),
+        understood=facts["data"]["understood"],
+        protocol=[(k, v) for k, v in _pairs(facts["settings"]) if not _says_nothing(k, v)],
         citation=bibtex(facts),
         mixed=facts["mixed"],
         provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
@@ -112,6 +113,11 @@ def _text(value: str | float | None) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() else f"{value:.4f}"
     return str(value)
+
+
+def _says_nothing(key: str, value: str) -> bool:
+    """Return whether a setting is how to read images of one's own, and left open."""
+    return key.startswith("dataset.") and value == "null"
 
 
 def _pairs(node: dict[str, Any]) -> list[tuple[str, str]]:

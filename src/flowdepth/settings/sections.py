@@ -18,6 +18,7 @@ from flowdepth.settings.values import (
     Index,
     Line,
     Location,
+    Optional,
     OptionalCount,
     Positive,
     Sentence,
@@ -44,16 +45,43 @@ class Section(BaseModel):
         return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
 
+# mypy knows only names that are written out.
+_Name = Literal[*KNOWN, "images"]  # type: ignore[valid-type]
+
+
+def _not_npz(name: object) -> object:
+    if name == "npz":
+        raise ValueError("found npz, which is images now: that reads .npz files, and more")
+    return name
+
+
+class Arrays(Section):
+    """The names of the arrays in a file of images: one of all images, or one of each split."""
+
+    images: Optional[Line] = None
+    labels: Optional[Line] = None
+    train: Optional[Line] = None
+    validation: Optional[Line] = None
+    test: Optional[Line] = None
+    test_labels: Optional[Line] = None
+
+
 class Dataset(Section):
     """Which images, how they are split, and how grey values become pixels of the model."""
 
-    # mypy knows only names that are written out.
-    name: Literal[*KNOWN, "npz"] = "digits"  # type: ignore[valid-type]
+    name: Annotated[_Name, BeforeValidator(_not_npz)] = "digits"
     root: Location = "data"
     binarisation: Literal["static", "dynamic", "threshold", "none"] = "static"
     validation: Share = 0.1
     test: Share = 0.2
     seed: Index = 0
+    # Of the user's own images, where it is in doubt.
+    arrays: Arrays = Arrays()
+    axes: Optional[Annotated[str, Field(pattern=r"^([NHWC]|\([HWC]+\))+$")]] = None
+    colour: Optional[Literal["grey", "red", "green", "blue"]] = None
+    size: Optional[tuple[Count, Count]] = None
+    resize: Optional[Literal["scale", "crop"]] = None
+    white: Optional[Positive] = None
 
     @model_validator(mode="after")
     def _splits_leave_training_images(self) -> Dataset:
@@ -62,6 +90,17 @@ class Dataset(Section):
                 f"validation + test is {self.validation + self.test:g}; "
                 "leave a share of the images for training"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _published_images_leave_no_doubt(self) -> Dataset:
+        default = Dataset.model_construct()
+        for key in ("arrays", "axes", "colour", "size", "resize", "white"):
+            if self.name != "images" and getattr(self, key) != getattr(default, key):
+                raise ValueError(
+                    f"{key} says how to read images of your own, but name is {self.name}; leave "
+                    f"{key} out, or set name to images and root to where they lie"
+                )
         return self
 
 

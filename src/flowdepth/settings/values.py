@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
@@ -52,7 +52,9 @@ Flag = Annotated[bool, Strict(), BeforeValidator(from_command_line)]
 # A C int: what sizes and counts fit into, whatever reads them.
 Whole = Annotated[int, Strict(), BeforeValidator(from_command_line), Field(le=2**31 - 1)]
 Count = Annotated[Whole, Field(ge=1)]
-OptionalCount = Annotated[Count | None, BeforeValidator(from_command_line)]
+_Value = TypeVar("_Value")
+Optional = Annotated[_Value | None, BeforeValidator(from_command_line)]
+OptionalCount = Optional[Count]
 Index = Annotated[Whole, Field(ge=0)]
 Depth = Annotated[Whole, Field(ge=0, le=10_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
