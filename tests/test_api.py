@@ -33,7 +33,7 @@ def model(tmp_path: Path, likelihood: str) -> Path:
     settings = TrainSettings(model=Model(hidden=(5,), latent=2, likelihood=likelihood))
     status = {4: "failed", 9: "done", 6: "done"}
     outcomes = [{"seed": seed, "status": word} for seed, word in status.items()]
-    header = checkpoint.Header(settings, 3, 6, outcomes)
+    header = checkpoint.Header(settings, 3, 2, 3, outcomes)
     path = tmp_path / "model.safetensors"
     checkpoint.save(path, build(settings.model, settings.flow, 3, 6, header.seeds), header)
     return path
@@ -81,7 +81,7 @@ def test_study_gave_its_test_images_the_same_numbers(
         np.testing.assert_array_equal(value.numpy(), stored)
     examples = load_file(pack / "examples.safetensors")
     drawn = trained.sample(len(examples["samples"][seed]), seed)
-    torch.testing.assert_close(drawn, examples["samples"][seed])
+    torch.testing.assert_close(drawn.flatten(1), examples["samples"][seed])
 
 
 def test_failed_or_absent_seed_is_refused(model: Path) -> None:
@@ -101,15 +101,83 @@ def test_chosen_seed_is_its_row_of_the_pack(model: Path) -> None:
 
 def test_shapes_follow_the_images_and_numbers_the_seed(model: Path) -> None:
     trained = flowdepth.load(model)
-    assert trained.sample(7).shape == (7, 6)
+    assert trained.sample(7).shape == (7, 2, 3)
     assert torch.equal(trained.sample(7, seed=1), trained.sample(7, seed=1))
     assert not torch.equal(trained.sample(7, seed=1), trained.sample(7, seed=2))
     images = np.ones((4, 2, 3), dtype=np.uint8)
-    assert trained.reconstruct(images).shape == (4, 6)
+    assert trained.reconstruct(images).shape == (4, 2, 3)
+    assert trained.decode(np.zeros((4, 2))).shape == (4, 2, 3)
     first, again, other = (trained.log_likelihood(images, 30, seed).log_p for seed in (1, 1, 2))
     assert first.shape == (4,)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_model_says_what_it_is(model: Path, likelihood: str) -> None:
+    assert repr(flowdepth.load(model)) == (
+        f"<planar flow of K = 3 layers, D = 2, dense 5 network, {likelihood} images of 2 x 3; "
+        "seed 9 of 4, 9, 6; on cpu>"
+    )
+
+
+def test_draws_from_the_posterior_have_the_density_that_the_weights_take(model: Path) -> None:
+    """The mean of p(x|z) p(z) / q(z|x) over them is p(x)."""
+    trained = flowdepth.load(model)
+    x = torch.ones(2, 6)
+    mean, z = trained.encode(x, samples=20_000)
+    assert mean.shape == (2, 2)
+    assert z.shape == (20_000, 2, 2)
+    torch.testing.assert_close(mean, z.mean(0))
+    q = trained.vae.encode(x.unsqueeze(0))
+    points = z.transpose(0, 1).unsqueeze(0)
+    with torch.no_grad():
+        log_w = trained.vae.log_likelihood(x.unsqueeze(0), points) - q.log_prob(points)
+        log_w += torch.distributions.Normal(0, 1).log_prob(points).sum(-1)
+    expected = trained.log_likelihood(x, 20_000, seed=1)
+    found = log_w[0].logsumexp(-1) - torch.tensor(20_000.0).log()
+    assert ((found - expected.log_p).abs() < 6 * expected.mcse + 1e-4).all()
+    assert torch.equal(trained.encode(x, 3).samples, trained.encode(x, 3).samples)
+    assert not torch.equal(trained.encode(x, 3, seed=1).samples, trained.encode(x, 3).samples)
+
+
+def test_points_of_another_dimension_are_refused(model: Path) -> None:
+    with pytest.raises(UserError, match=r"z: found the shape \[4, 3\], expected \[N, 2\]"):
+        flowdepth.load(model).decode(torch.zeros(4, 3))
+
+
+def test_what_is_no_model_is_not_advised_to_be_deleted(tmp_path: Path) -> None:
+    (tmp_path / "thesis.safetensors").write_bytes(b"years of work")
+    with pytest.raises(UserError) as caught:
+        flowdepth.load(tmp_path / "thesis.safetensors")
+    assert "found no model" in str(caught.value)
+    assert "expected a model.safetensors as a study leaves it in results/" in str(caught.value)
+    assert "delete" not in str(caught.value)
+
+
+def test_grey_images_are_binarised_as_a_study_does() -> None:
+    grey = torch.tensor([0, 51, 255]).repeat(10_000, 1)
+    drawn = flowdepth.binarise(grey)
+    assert drawn.shape == grey.shape
+    assert drawn.double().mean(0).tolist() == pytest.approx([0, 0.2, 1], abs=0.02)
+    assert torch.equal(drawn, flowdepth.binarise(grey))
+    assert not torch.equal(drawn, flowdepth.binarise(grey, seed=1))
+    assert flowdepth.binarise([0, 8, 9], white=16, how="threshold").tolist() == [0, 0, 1]
+    for wrong in ({"white": 16}, {"how": "dynamic"}):
+        with pytest.raises(UserError, match="binarise: found values from 0 to 255 and how"):
+            flowdepth.binarise(grey, **wrong)
+
+
+@pytest.mark.gpu
+def test_a_model_on_the_gpu_gives_the_numbers_of_the_processor(model: Path) -> None:
+    cpu, gpu = flowdepth.load(model), flowdepth.load(model).to("cuda")
+    images = torch.ones(4, 6)
+    torch.testing.assert_close(gpu.sample(5), cpu.sample(5), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        gpu.encode(images).mean, cpu.encode(images).mean, rtol=1e-3, atol=1e-4
+    )
+    found, expected = (one.log_likelihood(images, 5000) for one in (gpu, cpu))
+    error = (found.mcse.square() + expected.mcse.square()).sqrt()
+    assert ((found.log_p - expected.log_p).abs() < 6 * error).all()
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (0, 6), (6,), (1, 2, 2)])

@@ -31,7 +31,7 @@ def header(
         | {"best_epoch": 1, "epochs": 1}
         for seed in seeds
     ]
-    return checkpoint.Header(settings, depth, 64, outcomes)
+    return checkpoint.Header(settings, depth, 8, 8, outcomes)
 
 
 def leave_images(folder: Path, images: Images | None = None) -> None:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_MODULES = {"load": "api", "PlanarTransform": "model.flows.transform"}
+_MODULES = {
+    "load": "api",
+    "binarise": "api",
+    "FlowTransform": "model.flows.transform",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -70,7 +70,7 @@ def test_first_finished_seed_is_shown(tmp_path: Path) -> None:
     for pack in ((3, 5), (1, 8)):
         outcomes = [{"seed": seed, "status": statuses[seed]} for seed in pack]
         vae = small_vae(2, pack).float()
-        header = checkpoint.Header(settings, 2, 6, outcomes)
+        header = checkpoint.Header(settings, 2, 2, 3, outcomes)
         checkpoint.save(tmp_path / "K2" / str(pack[0]) / "model.safetensors", vae, header)
     paths = [tmp_path / "K2" / name / "model.safetensors" for name in "13"]
     found = first_finished(settings, 2, paths, (1, 3, 5, 8))

@@ -24,7 +24,7 @@ def pack(depth: int = 2) -> tuple[FlowVAE, checkpoint.Header]:
         {"seed": seed, "status": "done", "message": "", "best_epoch": 2, "epochs": 3}
         for seed in (4, 9)
     ]
-    header = checkpoint.Header(SETTINGS, depth, 6, outcomes)
+    header = checkpoint.Header(SETTINGS, depth, 2, 3, outcomes)
     return build(SETTINGS.model, Flow(), depth, 6, header.seeds), header
 
 
@@ -53,7 +53,7 @@ def test_torn_missing_or_altered_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "shallower").write_bytes(content.replace(b'\\"depth\\": 2', b'\\"depth\\": 1'))
     for name in ("torn", "empty", "missing", "shallower"):
-        with pytest.raises(UserError, match=f"{name}: not a readable model .*train again"):
+        with pytest.raises(UserError, match=f"{name}: found no model .*expected a model"):
             checkpoint.load(tmp_path / name)
 
 
@@ -71,9 +71,9 @@ WRONG: dict[str, Callable[[dict], object]] = {
     "depth below 0": lambda facts: facts | {"depth": -2},
     "depth of 6 GB": lambda facts: facts | {"depth": 10_000},
     "endless depth": lambda facts: facts | {"depth": 10**30},
-    "no pixels": lambda facts: facts | {"pixels": 0},
-    "half a pixel": lambda facts: facts | {"pixels": 6.5},
-    "pixels of 6 GB": lambda facts: facts | {"pixels": 2**31 - 1},
+    "no pixels": lambda facts: facts | {"width": 0},
+    "half a pixel": lambda facts: facts | {"width": 6.5},
+    "pixels of 6 GB": lambda facts: facts | {"width": 2**31 - 1},
     "settings of another type": lambda facts: facts | {"settings": [1]},
     "settings nested otherwise": lambda facts: facts | {"settings": {"model": {"hidden": 5}}},
     "layers of 6 GB": lambda facts: facts | hidden([40_000, 40_000]),
@@ -100,7 +100,7 @@ def test_header_of_other_types_or_sizes_is_refused_before_anything_is_built(
         facts = json.loads(file.metadata()["header"])
     save_file(model.state_dict(), path, {"header": json.dumps(change(facts))})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(UserError, match=r"not a readable model \(.*train again") as caught:
+    with pytest.raises(UserError, match=r"found no model \(.*expected a model") as caught:
         checkpoint.load(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
     assert len(str(caught.value)) < 1000
@@ -109,7 +109,7 @@ def test_header_of_other_types_or_sizes_is_refused_before_anything_is_built(
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "null", '{"depth": NaN}'])
 def test_header_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
     save_file(pack()[0].state_dict(), tmp_path / "x", {"header": text})
-    with pytest.raises(UserError, match="not a readable model"):
+    with pytest.raises(UserError, match="found no model"):
         checkpoint.load(tmp_path / "x")
 
 
@@ -124,7 +124,7 @@ def test_parameters_of_another_type_become_numbers_of_this_one(
 
 
 def test_folder_in_the_place_of_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not a readable model"):
+    with pytest.raises(UserError, match="found no model"):
         checkpoint.load(tmp_path)
 
 
@@ -138,5 +138,5 @@ def test_model_of_another_pack_is_refused(tmp_path: Path) -> None:
         r"model.hidden \[5\], expected \[6\]": (other, 2, (4, 9)),
     }
     for words, asked in wrong.items():
-        with pytest.raises(UserError, match=f"found a model of {words}; delete it"):
+        with pytest.raises(UserError, match=f"found a model of {words}; move it away"):
             header.require(tmp_path, *asked)

@@ -43,8 +43,14 @@ class Header:
 
     settings: TrainSettings
     depth: Depth
-    pixels: Count
+    height: Count
+    width: Count
     outcomes: Annotated[list[Outcome], Field(min_length=1)]
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels ``P`` of an image."""
+        return self.height * self.width
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -60,7 +66,7 @@ class Header:
             if found[name] != expected:
                 raise UserError(
                     f"{path}: found a model of {name} {found[name]}, expected {expected}; "
-                    "delete it and train again"
+                    "move it away and train again"
                 )
 
 
@@ -73,7 +79,8 @@ def save(path: Path, model: FlowVAE, header: Header) -> None:
     facts = {
         "settings": header.settings.model_dump(mode="json"),
         "depth": header.depth,
-        "pixels": header.pixels,
+        "height": header.height,
+        "width": header.width,
         "outcomes": header.outcomes,
     }
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
@@ -99,7 +106,8 @@ def load(path: Path, device: torch.device | str = "cpu") -> tuple[FlowVAE, Heade
         model = _filled(header, state)
     except _BROKEN as error:
         raise UserError(
-            f"{path}: not a readable model ({reason(error)}); delete it and train again"
+            f"{path}: found no model ({reason(error)}), expected a model.safetensors as a study "
+            "leaves it in results/<study>/K<depth>/seeds<pack>, or `flowdepth fit` in its folder"
         ) from error
     return model.to(device).eval(), header
 

@@ -36,7 +36,7 @@ def train_pack(command: PackCommand) -> list[SeedRecord]:
         )
         outcomes = [_outcome(record) for record in pack.records]
         recorder.confirm()
-        header = checkpoint.Header(settings, command.depth, images.pixels, outcomes)
+        header = checkpoint.Header(settings, command.depth, images.height, images.width, outcomes)
         checkpoint.save(outputs["model"], pack.model, header)
         _write_history(pack.records, outputs["history"])
         record = layout.provenance("train", command.folder)

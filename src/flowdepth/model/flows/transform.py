@@ -1,4 +1,4 @@
-"""Planar flows as a transform of `torch.distributions`."""
+"""Flows as transforms of `torch.distributions`."""
 
 from __future__ import annotations
 
@@ -7,55 +7,54 @@ from torch import Tensor
 from torch.distributions import Transform, constraints
 
 from flowdepth.base.errors import UserError
-from flowdepth.model.flows.planar import Layers
+from flowdepth.model.flows.layers import family
+from flowdepth.settings.flows import KINDS
 
 
-class PlanarTransform(Transform):
-    """``K`` planar layers, made invertible as in the study.
+class FlowTransform(Transform):
+    """``K`` layers of a kind of flow, made invertible as in the study.
 
-    Everything can be differentiated, by the parameters too; the derivatives of the inverse are
-    those of the implicit function.
+    Everything can be differentiated, by the parameters too.
 
     Parameters
     ----------
-    u, w
-        [K, D], or [D] for one layer.
-    b
-        [K], or [] for one layer.
+    kind
+        ``planar``, ``radial``, or another that a study can name.
+    parameters
+        Those of its layers in their order, first vectors [K, D], or [D] for one layer, then numbers
+        [K], or []: of planar layers ``u, w, b``, of radial ones ``centre, a, b``.
 
     Raises
     ------
     UserError
-        If their shapes do not fit.
+        If there is no such kind, or the shapes do not fit.
     """
 
     domain = constraints.real_vector
     codomain = constraints.real_vector
     bijective = True
 
-    def __init__(self, u: Tensor, w: Tensor, b: Tensor, cache_size: int = 0) -> None:
+    def __init__(self, kind: str, *parameters: Tensor, cache_size: int = 0) -> None:
         super().__init__(cache_size)
-        if u.shape != w.shape or u.dim() not in (1, 2) or b.shape != u.shape[:-1]:
-            raise UserError(
-                f"u, w, b: found {[*u.shape]}, {[*w.shape]} and {[*b.shape]}, expected [K, D], "
-                "[K, D] and [K], or [D], [D] and []; reshape them"
-            )
-        self.u, self.w, self.b = u, w, b
-        self._layers = Layers(torch.atleast_2d(u), torch.atleast_2d(w), b.reshape(-1))
+        self.kind, self.parameters = kind, parameters
+        vectors = _checked(kind, parameters)
+        stacked = [torch.atleast_2d(t) for t in parameters[:vectors]]
+        numbers = [t.reshape(-1) for t in parameters[vectors:]]
+        self._layers = family(kind)(*stacked, *numbers)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, PlanarTransform):
+        if not isinstance(other, FlowTransform) or self.kind != other.kind:
             return False
         pairs = zip(self._layers, other._layers, strict=True)
         return all(mine is its or torch.equal(mine, its) for mine, its in pairs)
 
     __hash__ = Transform.__hash__
 
-    def with_cache(self, cache_size: int = 1) -> PlanarTransform:
+    def with_cache(self, cache_size: int = 1) -> FlowTransform:
         """Return the same transform that keeps its last result, or none."""
         if cache_size == self._cache_size:
             return self
-        return PlanarTransform(self.u, self.w, self.b, cache_size)
+        return FlowTransform(self.kind, *self.parameters, cache_size=cache_size)
 
     def _call(self, x: Tensor) -> Tensor:
         return self._layers.forward(self._points(x))[0].view(x.shape)
@@ -68,7 +67,22 @@ class PlanarTransform(Transform):
         return self._layers.forward(self._points(x))[1].view(x.shape[:-1])
 
     def _points(self, z: Tensor) -> Tensor:
-        latent = self.u.shape[-1]
+        latent = self.parameters[0].shape[-1]
         if z.shape[-1] != latent:
             raise UserError(f"found points of {z.shape[-1]} dimensions, expected {latent}")
         return z.reshape(-1, latent)
+
+
+def _checked(kind: str, parameters: tuple[Tensor, ...]) -> int:
+    """Return how many of the parameters are vectors, if their shapes fit."""
+    if kind not in KINDS:
+        raise UserError(f"kind: found {kind}, expected one of {', '.join(KINDS)}")
+    vectors, numbers = KINDS[kind]
+    shapes = [tuple(t.shape) for t in parameters]
+    first = shapes[0] if shapes else ()
+    if len(first) not in (1, 2) or shapes != [*vectors * [first], *numbers * [first[:-1]]]:
+        raise UserError(
+            f"{kind}: found parameters of the shapes {[[*shape] for shape in shapes]}, expected "
+            f"{vectors} [K, D] and {numbers} [K], or {vectors} [D] and {numbers} []; reshape them"
+        )
+    return vectors
