@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from flowdepth.base.words import plain, reason
+from flowdepth.base.words import duration, plain, reason
 
 SPEAK = """
 import sys
@@ -55,3 +55,17 @@ def test_text_of_others_cannot_command_a_terminal(text: str, words: str) -> None
 def test_reasons_are_one_line() -> None:
     assert reason(ValueError("two\n  lines")) == "two lines"
     assert reason(EOFError()) == "EOFError"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 s"),
+        (59.6, "1 min 0 s"),
+        (61, "1 min 1 s"),
+        (3599.9, "1 h 0 min"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_a_time_is_told_as_people_say_it(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

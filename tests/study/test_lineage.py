@@ -10,7 +10,7 @@ import pytest
 from flowdepth.settings.study import Study, read_study
 from flowdepth.study import layout, provenance
 from flowdepth.study.jobs import Job, jobs, settings
-from flowdepth.study.lineage import unfit
+from flowdepth.study.lineage import replaced, unfit
 
 SOURCE = {"facts": "known", "own_images": ""}
 # What each stage reads and writes here.
@@ -153,3 +153,31 @@ def test_damaged_provenance_is_left_to_be_refused(results: Path) -> None:
     record = layout.provenance("report", results)
     record.write_text(record.read_text().replace("report", "reporT"))
     assert found(results) == {}
+
+
+def lost(folder: Path, **sections: object) -> str:
+    chosen = study(**sections)
+    return replaced(chosen, folder, unfit(chosen, folder, code, SOURCE))
+
+
+def test_trainings_that_a_run_replaces_are_named_with_their_time(results: Path) -> None:
+    said = lost(results, training={"epochs": 3, "batch_size": 7, "learning_rate": 0.5})
+    assert said.startswith(f"A finished training in {results} (0 s) will be replaced: ")
+    assert "settings (training." in said
+    assert "to keep them, give this study another name: --config name=NAME" in said
+
+
+def test_other_images_replace_every_training(results: Path) -> None:
+    assert "settings (seed)" in lost(results, dataset={"seed": 1})
+
+
+@pytest.mark.parametrize("sections", [{}, {"evaluate": {"samples": 7}}, {"report": {"title": "x"}}])
+def test_a_run_that_replaces_no_training_says_nothing(
+    results: Path, sections: dict[str, object]
+) -> None:
+    assert lost(results, **sections) == ""
+
+
+def test_a_training_that_is_not_there_is_not_replaced(results: Path) -> None:
+    shutil.rmtree(results / "K2")
+    assert lost(results, training={"epochs": 3}) == ""

@@ -47,6 +47,8 @@ class Plan(snakemake.dag.DAG):
         refuse_targets(workflow.dag_settings.targets)
         counts = "params" in map(str, workflow.dag_settings.rerun_triggers)
         found = lineage.unfit(study, FOLDER, code if counts else None, SOURCE)
+        if not LOOKS and (lost := lineage.replaced(study, FOLDER, found)):
+            print(lost, file=sys.stderr)
         self._unfit = {str(job.record): why for job, why in found.items()}
         forced = {*forcefiles, *self._unfit}
         super().__init__(workflow, *words, forcefiles=forced, **options)

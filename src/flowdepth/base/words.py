@@ -17,6 +17,15 @@ def plain(text: str) -> str:
     return shown if len(shown) <= _MOST else f"{shown[:_MOST]}..."
 
 
+def duration(seconds: float) -> str:
+    """Return a time as people say it, such as ``2 h 5 min`` or ``48 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_left} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def reason(error: BaseException) -> str:
     """Return what an exception says, or what it is called."""
     return plain(" ".join(str(error).split())) or type(error).__name__

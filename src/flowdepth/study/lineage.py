@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flowdepth.base.errors import UserError
+from flowdepth.base.words import duration
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
 from flowdepth.study import layout, provenance
@@ -56,6 +57,27 @@ def unfit(
         if reasons:
             found[job] = ", ".join(reasons)
     return found
+
+
+def replaced(study: Study, folder: Path, found: Mapping[Job, str]) -> str:
+    """Return which trainings a run would replace, and how long they took; nothing if it is none.
+
+    ``found`` is what `unfit` returns. Other images have every training run again.
+    """
+    records = {job: facts for job, facts in _records(study, folder) if job.stage == "train"}
+    whys = [why for job, why in found.items() if job.stage == "prepare" and job.record.exists()]
+    if not whys:
+        records = {job: facts for job, facts in records.items() if job in found}
+        whys = [found[job] for job in records]
+    if not records:
+        return ""
+    seeds = sum(len(job.seeds) for job in records)
+    seconds = sum(facts["seconds"] for facts in records.values())
+    what = f"{seeds} finished trainings" if seeds > 1 else "A finished training"
+    return (
+        f"{what} in {folder} ({duration(seconds)}) will be replaced: {whys[0]}; to keep them, give "
+        "this study another name: --config name=NAME"
+    )
 
 
 def _records(study: Study, folder: Path) -> Iterator[tuple[Job, dict[str, Any]]]:
