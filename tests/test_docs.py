@@ -33,6 +33,7 @@ NOT_RUN = {
     "$EDITOR": "waits for a person",
     "tail": "has no end",
     "podman": "needs a container engine",
+    "pip": "the package is installed already",
 }
 
 
@@ -62,6 +63,9 @@ def dry(words: list[str]) -> list[str]:
         return ["make", "-C", str(ROOT), "-n", *words[1:]]
     if words[0] == "python":
         return [sys.executable, *words[1:]]
+    if words[0] == "flowdepth":
+        ending = ["--dry-run"] if words[1] == "run" else []
+        return [sys.executable, "-m", "flowdepth.cli", *words[1:], *ending]
     assert words[0] == "snakemake", f"{words}: neither run nor listed in NOT_RUN"
     # Snakemake's report runs no job, and a dry run would not write it.
     ending = () if "--report" in words else ("--dry-run",)

@@ -9,7 +9,13 @@ rule status:
         "../envs/flowdepth.yaml"
     params:
         study=settings_by_key,
+        # Snakemake looks for both in the working folder.
+        workflow=[
+            *("--snakefile", workflow.main_snakefile),
+            *("--configfile", f"{workflow.basedir}/config.yaml"),
+        ],
     message:
         "see where the study stands"
     shell:
-        "exec &> >(tee {log:q}); python -m flowdepth.monitor.status --config {params.study:q}"
+        "exec &> >(tee {log:q}); python -m flowdepth.monitor.status "
+        "{params.workflow:q} --config {params.study:q}"

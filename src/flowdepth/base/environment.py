@@ -6,11 +6,33 @@ import os
 import platform
 import resource
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, files, version
 from pathlib import Path
 from typing import Any
 
+from flowdepth.base.errors import UserError
+
 SOURCE = Path(__file__).parents[1]
+
+
+def home() -> Path:
+    """Return the folder with the Snakefile: of the clone, or of what the wheel has installed.
+
+    Raises
+    ------
+    UserError
+        If this code was installed without it.
+    """
+    clone = SOURCE.parents[1]
+    if (clone / "Snakefile").exists():
+        return clone
+    for file in files("flowdepth") or []:
+        if file.name == "Snakefile":
+            return Path(str(file.locate())).resolve().parent
+    raise UserError(
+        f"{SOURCE}: found no Snakefile that belongs to it, expected one from flowdepth's wheel or "
+        "its clone; install it again with pip"
+    )
 
 
 def git(folder: Path = SOURCE) -> dict[str, Any] | None:

@@ -8,14 +8,12 @@ from typing import Any
 
 import yaml
 
-from flowdepth.base.environment import SOURCE, versions
-
-# At the root of a checkout; an installed package comes without it.
-CITATION = SOURCE.parents[1] / "CITATION.cff"
+from flowdepth.base.environment import home, versions
 
 
-def bibtex(facts: Mapping[str, Any], citation: Path = CITATION) -> str:
+def bibtex(facts: Mapping[str, Any], citation: Path | None = None) -> str:
     """Return the entry for the study whose ``provenance.json`` holds ``facts``."""
+    citation = citation or home() / "CITATION.cff"
     known = yaml.safe_load(citation.read_text(encoding="utf-8")) if citation.exists() else {}
     git = facts["git"] if isinstance(facts["git"], dict) else {}
     fields = {

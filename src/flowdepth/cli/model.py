@@ -1,11 +1,10 @@
-"""The command ``flowdepth``: fit, evaluate and sample one model, without a study around it."""
+"""The commands on one model, without a study around it: ``fit``, ``evaluate`` and ``sample``."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,9 @@ from flowdepth.base.files import alone, write_bytes, write_frame
 from flowdepth.data import catalogue, inputs, prepared
 from flowdepth.data.given import Given, given
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
-from flowdepth.settings.datasets import SPLITS
 from flowdepth.settings.sections import Dataset, PackSettings, TrainSettings
 from flowdepth.settings.study import Study, read_study
 from flowdepth.settings.written import read
-from flowdepth.stages.command import guarded
 from flowdepth.stages.describe import describe_images
 from flowdepth.stages.pack import PackCommand
 from flowdepth.stages.prepare import prepare_images
@@ -33,66 +30,6 @@ from flowdepth.study import layout, provenance
 from flowdepth.study.check import check
 
 SECTIONS = ("dataset", *TrainSettings.model_fields)
-
-
-def main(words: Sequence[str] | None = None) -> None:
-    """Do what the command line asks for."""
-    args = _parser().parse_args(words)
-    guarded(lambda: args.do(args))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("flowdepth", description="One model without a study.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_fit(commands.add_parser("fit", help="train one model, or go on where a stop left it"))
-    _add_evaluate(commands.add_parser("evaluate", help="estimate log p(x) of images"))
-    _add_sample(commands.add_parser("sample", help="draw images from the prior"))
-    return parser
-
-
-def _add_fit(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(do=fit)
-    parser.add_argument("images", type=Path, help="folder of pictures, or file of arrays")
-    parser.add_argument("--depth", type=int, required=True, help="number K of flow layers")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, required=True, help="folder to make")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    _add_set(parser, "of config.yaml, such as training.epochs=20")
-
-
-def _add_set(parser: argparse.ArgumentParser, words: str) -> None:
-    setting: dict[str, Any] = {"action": "append", "default": [], "metavar": "SECTION.KEY=VALUE"}
-    parser.add_argument("--set", **setting, help=words)
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(do=evaluate)
-    _add_model(parser)
-    parser.add_argument(
-        "images",
-        type=Path,
-        nargs="?",
-        help="every image of it is scored; without it, or for images.safetensors, a split of them",
-    )
-    parser.add_argument("--split", choices=SPLITS, help="of the model's own images; test if none")
-    _add_set(parser, "how images are read, such as dataset.colour=grey")
-    parser.add_argument("--samples", type=int, default=5000, help="importance samples an image")
-    distributions: dict[str, Any] = {"type": int, "metavar": "DISTRIBUTIONS"}
-    parser.add_argument("--annealed", **distributions, help="anneal instead, such as 400")
-    parser.add_argument("--output", type=Path, help=".csv to write, a row an image")
-
-
-def _add_sample(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(do=sample)
-    _add_model(parser)
-    parser.add_argument("--number", type=int, default=64)
-    parser.add_argument("--noise", type=int, default=0, metavar="SEED", help="of the draw")
-    parser.add_argument("--output", type=Path, required=True, help=".npz or .png to write")
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, help="model.safetensors")
-    parser.add_argument("--seed", type=int, help="of the pack; the first finished one otherwise")
 
 
 def fit(args: argparse.Namespace) -> None:
@@ -294,7 +231,3 @@ def _mosaic(images: np.ndarray) -> np.ndarray:
 def _refuse_existing(path: Path | None) -> None:
     if path and path.exists():
         raise UserError(f"{path}: exists already; delete it, or give another --output")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""``python -m flowdepth.cli``."""
+
+from flowdepth.cli import main
+
+main()
