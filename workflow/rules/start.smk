@@ -8,6 +8,7 @@ import sys
 from flowdepth.cluster import submission
 from flowdepth.monitor.jobs import LOOKING
 from flowdepth.study import provenance, running
+from flowdepth.study.oddities import oddities
 
 # Where a study stands is told with what is damaged.
 LOOKS = LOOKING in os.environ or bool({"status", "verify"} & {*sys.argv[1:]})
@@ -21,6 +22,8 @@ try:
     if workflow.is_main_process and not LOOKS:
         if UNDERSTOOD:
             print(UNDERSTOOD, file=sys.stderr)
+        for sentence in oddities(study):
+            print(f"note: {sentence}", file=sys.stderr)
         provenance.verify_changed(FOLDER)
         provenance.bring_back(FOLDER)
 except UserError as error:
