@@ -51,6 +51,7 @@ benchmark: benchmarks/.venv/installed
 	$(BENCH) benchmarks.peers_report
 	$(BENCH) benchmarks.seeds $(QUICK)
 	$(BENCH) benchmarks.memory $(QUICK)
+	$(BENCH) benchmarks.annealing $(QUICK)
 
 benchmark-study: benchmarks/.venv/installed
 	$(BENCH) benchmarks.study $(QUICK)

@@ -67,3 +67,11 @@ def sampling_flops(sizes: Sizes, depth: int, amortised: bool, samples: int) -> f
     The encoder counts once an image, whatever a contender does.
     """
     return _encoder(sizes, depth, amortised) / samples + _point(sizes, depth)
+
+
+def annealing_flops(sizes: Sizes, depth: int) -> int:
+    """Return the floating-point operations of log w and its gradient at one latent point.
+
+    Backward takes one product for each forward: weights need no gradient.
+    """
+    return 2 * _point(sizes, depth)

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.contenders.plain_torch import PlainTorch
-from benchmarks.work import Sizes, images, sampling_flops, training_flops
+from benchmarks.work import Sizes, annealing_flops, images, sampling_flops, training_flops
 
 SIZES = Sizes(pixels=20, hidden=(16, 12), latent=5)
 DEPTH = 3
@@ -27,3 +27,12 @@ def test_sampling_products_are_counted_as_torch_counts_them() -> None:
         plain.log_weights(x, 10)
     expected = sampling_flops(SIZES, DEPTH, amortised=True, samples=10) - LAYERS
     assert counter.get_total_flops() == pytest.approx(len(x) * 10 * expected)
+
+
+def test_products_of_a_gradient_by_the_latent_point_are_counted_as_torch_counts_them() -> None:
+    decoder = PlainTorch(SIZES, DEPTH, amortised=True).decoder.requires_grad_(False)
+    z = torch.zeros(6, SIZES.latent, requires_grad=True)
+    with FlopCounterMode(display=False) as counter:
+        decoder(z).sum().backward()
+    expected = annealing_flops(SIZES, DEPTH) - 2 * LAYERS
+    assert counter.get_total_flops() == len(z) * expected
