@@ -161,6 +161,18 @@ def test_an_image_with_the_pixels_of_a_training_image_is_one(tmp_path: Path) -> 
     assert scored["split"].tolist() == ["train", ""]
 
 
+def test_binary_images_have_no_density_under_a_normal_likelihood(
+    images: Path, tmp_path: Path
+) -> None:
+    normal = ["--set", "model.likelihood=normal", "--set", "dataset.binarisation=none"]
+    folder = tmp_path / "fitted"
+    cli.main(["fit", str(images), "--depth", "0", "--output", str(folder), *SMALL, *normal])
+    np.savez(tmp_path / "masks.npz", images=np.indices((9, 3, 4))[2].astype(np.uint8) % 2)
+    said = refusal("evaluate", folder / "model.safetensors", tmp_path / "masks.npz")
+    assert "found no value above 1, so that the pixels are binary" in said
+    assert len(rows(folder / "model.safetensors", images)) == 60
+
+
 def test_a_model_alone_scores_what_it_is_given_and_says_what_it_does_not_know(
     fitted: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -161,9 +161,15 @@ def _study_of(trained: Path) -> Path | None:
 
 def _as_the_study(args: argparse.Namespace, model: TrainedModel, known: dict[str, Any]) -> Dataset:
     """Return the settings by which images are read and binarised as the model's own were."""
-    grey = model.header.settings.model.likelihood == "normal"
-    settings: dict[str, Any] = {"name": "score", "depths": [0], "seeds": [0]}
-    settings["dataset"] = {"binarisation": "none" if grey else "static", **known, "name": "images"}
+    likelihood = model.header.settings.model.likelihood
+    settings: dict[str, Any] = {
+        **{"name": "score", "depths": [0], "seeds": [0], "model": {"likelihood": likelihood}},
+        "dataset": {
+            "binarisation": "none" if likelihood == "normal" else "static",
+            **known,
+            "name": "images",
+        },
+    }
     for text in args.set:
         if not text.startswith("dataset."):
             raise UserError(f"--set: found {text}, expected of the section dataset alone")

@@ -12,6 +12,7 @@ from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue
 from flowdepth.data.own import reading
 from flowdepth.data.pixels import binarise, dequantise
+from flowdepth.data.prepare import check_grey
 from flowdepth.data.prepared import Images
 from flowdepth.data.sources import read
 from flowdepth.settings.datasets import SPLITS
@@ -43,6 +44,7 @@ def given(dataset: Dataset, own: Images | None, fingerprint: str) -> Given:
         If the images cannot be read, or it is in doubt how.
     """
     found = reading.read(dataset)
+    check_grey(dataset, found.levels)
     grey = torch.from_numpy(
         np.concatenate([pool.reshape(len(pool), -1) for pool in found.pools.values()])
     )

@@ -33,7 +33,7 @@ def read(dataset: Dataset) -> Source:
     """
     catalogue.check_dataset(dataset)
     source = sources.read(dataset)
-    _check_grey(dataset, source.levels)
+    check_grey(dataset, source.levels)
     return source
 
 
@@ -67,8 +67,11 @@ def split(source: Source, dataset: Dataset) -> Images:
     )
 
 
-def _check_grey(dataset: Dataset, levels: int) -> None:
-    # Without binarisation the likelihood is Normal, and binary pixels have no density.
+def check_grey(dataset: Dataset, levels: int) -> None:
+    """Raise `UserError` where images are to stay grey and are not.
+
+    Without binarisation the likelihood is Normal, and binary pixels have no density.
+    """
     if dataset.name == "images" and dataset.binarisation == "none" and levels == 2:
         raise UserError(
             f"{dataset.root}: found no value above 1, so that the pixels are binary, expected grey "
