@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from checkout import Checkout
 from flowdepth.base.heartbeat import beside
@@ -103,3 +104,23 @@ def test_edited_images_are_named_as_the_reason_for_stale_jobs(
         if top == 255:
             assert study.snakemake("prepare", *QUICK, *own).returncode == 0
     assert "stale, data (images): prepare" in status(study, *own)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["snakemake status --quiet", "flowdepth.monitor.status", "flowdepth.monitor.watch"],
+)
+def test_a_study_is_looked_at_from_another_folder(
+    finished: Checkout, tmp_path: Path, command: str
+) -> None:
+    study = finished.copy(tmp_path / "study")
+    where = ["-s", str(study.folder / "Snakefile"), "--directory", str(study.folder)]
+    where += ["--configfile", str(study.folder / "studies" / "quick.yaml")]
+    words = [sys.executable, "-m", *command.split(), *where]
+    (tmp_path / "elsewhere").mkdir()
+    done = subprocess.run(
+        words, cwd=tmp_path / "elsewhere", env=study.environment, capture_output=True, text=True
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert re.search(r"^11 jobs: 11 done$", said, re.MULTILINE) or "report done" in said, said

@@ -7,6 +7,7 @@ line says what went wrong with one that does not.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -117,6 +118,8 @@ class Plan:
 def read_plan(options: Sequence[str]) -> Plan:
     """Return the plan of the study that ``snakemake`` with these options makes.
 
+    Its files are those of the folder that ``--directory`` names, which becomes the working one.
+
     Raises
     ------
     UserError
@@ -127,7 +130,15 @@ def read_plan(options: Sequence[str]) -> Plan:
     summary, plan = (_answer(process) for process in processes)
     rows = sorted(summary_rows(summary), key=lambda row: (_place(row.rule), row.depth or 0))
     reasons = {Path(log): reason for reason, log in _REASON.findall(plan)}
+    os.chdir(_directory(options))
     return Plan(tuple(rows), reasons, asked)
+
+
+def _directory(options: Sequence[str]) -> Path:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--directory", "-d", type=Path, default=Path())
+    directory: Path = parser.parse_known_args(options)[0].directory
+    return directory
 
 
 def look(row: Row, asked: float) -> Row:
