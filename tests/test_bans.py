@@ -37,11 +37,14 @@ def test_linter_refuses_a_dangerous_call(code: str) -> None:
     assert "src/flowdepth/new.py:" in done.stdout
 
 
-def test_ban_is_lifted_nowhere() -> None:
+def test_ban_is_lifted_for_files_of_tensors_alone() -> None:
+    """Without pickle's objects: a file that holds others is refused (tests/data/own)."""
     lifted = [
         line.strip()
         for path in sorted((ROOT / "src").rglob("*.py"))
         for line in path.read_text().splitlines()
         if "noqa" in line and ("TID251" in line or "S30" in line)
     ]
-    assert lifted == []
+    (line,) = lifted
+    assert "torch.load(path, " in line
+    assert "weights_only=True" in line
