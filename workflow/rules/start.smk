@@ -20,8 +20,8 @@ try:
     # Now, because a plan without a job would find nothing damaged, and Snakemake clears the results
     # of what is to run again.
     if workflow.is_main_process and not LOOKS:
-        if UNDERSTOOD:
-            print(UNDERSTOOD, file=sys.stderr)
+        if understood := catalogue.understood(study.dataset):
+            print(understood, file=sys.stderr)
         for sentence in oddities(study):
             print(f"note: {sentence}", file=sys.stderr)
         provenance.verify_changed(FOLDER)

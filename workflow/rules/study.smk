@@ -56,7 +56,6 @@ PACKS = {depth: packs(study, FOLDER, depth) for depth in study.depths}
 PACK = layout.pack(FOLDER, "{depth}", "{pack}")
 GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
 SOURCE = catalogue.source(study.dataset)
-UNDERSTOOD = catalogue.understood(study.dataset)
 # What a job runs. A stage finds its files by the study's folder.
 STAGE = (
     'exec &> >(tee {log:q}); log={log:q}; export FLOWDEPTH_HEARTBEAT="${{log%.log}}.heartbeat.json"; '

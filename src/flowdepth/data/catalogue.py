@@ -11,7 +11,7 @@ with ``dataset.seed``. Where they come as ``train``, ``test`` and perhaps ``vali
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from flowdepth.base.errors import UserError
@@ -129,7 +129,12 @@ def fingerprint(dataset: Dataset) -> str:
     """
     if dataset.name != "images":
         return ""
-    return " ".join(f"{name}@{crc}" for name, crc in survey(dataset).sums.items())
+    return stamped(survey(dataset).sums)
+
+
+def stamped(sums: Mapping[str, str]) -> str:
+    """Return sums as `fingerprint` has them."""
+    return " ".join(f"{name}@{crc}" for name, crc in sums.items())
 
 
 def source(dataset: Dataset) -> dict[str, str]:

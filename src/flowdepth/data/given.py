@@ -11,10 +11,11 @@ from torch import Tensor
 from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue
 from flowdepth.data.own import reading
+from flowdepth.data.own.survey import sums
 from flowdepth.data.pixels import binarise, dequantise
 from flowdepth.data.prepare import check_grey
 from flowdepth.data.prepared import Images
-from flowdepth.data.sources import read
+from flowdepth.data.readers.images import plan
 from flowdepth.settings.datasets import SPLITS
 from flowdepth.settings.sections import Dataset
 
@@ -57,8 +58,8 @@ def given(dataset: Dataset, own: Images | None, fingerprint: str) -> Given:
         x = pixels.float()
     if own is None:
         splits = [""] * len(x)
-    elif fingerprint and fingerprint == catalogue.fingerprint(dataset):
-        splits = _planned(dataset, {name: len(pool) for name, pool in found.pools.items()})
+    elif fingerprint and fingerprint == catalogue.stamped(sums(found)):
+        splits = _planned(found, dataset)
     else:
         splits = _matched(pixels, grey, own)
     return Given(x, _names(found), splits)
@@ -73,9 +74,9 @@ def _names(found: reading.Own) -> list[str]:
     return names
 
 
-def _planned(dataset: Dataset, counts: dict[str, int]) -> list[str]:
-    by_pool = {pool: [""] * count for pool, count in counts.items()}
-    for split, (pool, rows) in read(dataset).plan.items():
+def _planned(found: reading.Own, dataset: Dataset) -> list[str]:
+    by_pool = {pool: [""] * len(images) for pool, images in found.pools.items()}
+    for split, (pool, rows) in plan(found, dataset).items():
         for row in rows.tolist():
             by_pool[pool][row] = split
     return [split for splits in by_pool.values() for split in splits]

@@ -11,9 +11,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowdepth.base.kept import keep, recall
 from flowdepth.settings.sections import Dataset
+
+if TYPE_CHECKING:
+    from flowdepth.data.own.reading import Own
 
 # A file written so shortly ago may be written again in the same tick of the clock.
 _SETTLED = 2.0
@@ -91,14 +95,19 @@ def _read(dataset: Dataset) -> Survey:
 
     own = read(dataset)
     first = next(iter(own.pools.values()))
-    arrays = own.pools if own.labels is None else {**own.pools, "labels": own.labels}
     return Survey(
         counts={name: len(pool) for name, pool in own.pools.items()},
         height=first.shape[1],
         width=first.shape[2],
         levels=own.levels,
         classes=0 if own.labels is None else len(set(own.labels.tolist())),
-        sums={name: f"{zlib.crc32(array.tobytes()):08x}" for name, array in arrays.items()},
+        sums=sums(own),
         kind=own.kind,
         cast=cast_of_floats(own.pools, own.levels),
     )
+
+
+def sums(own: Own) -> dict[str, str]:
+    """Return the CRC-32 of each pool's pixels and of the labels."""
+    arrays = own.pools if own.labels is None else {**own.pools, "labels": own.labels}
+    return {name: f"{zlib.crc32(array.tobytes()):08x}" for name, array in arrays.items()}

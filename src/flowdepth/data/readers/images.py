@@ -23,16 +23,18 @@ def read(dataset: Dataset) -> Source:
     own = reading.read(dataset)
     pools = {name: torch.from_numpy(np.ascontiguousarray(pool)) for name, pool in own.pools.items()}
     labels = None if own.labels is None else torch.from_numpy(own.labels)
-    return Source(pools, _plan(pools, dataset), own.levels, labels)
+    return Source(pools, plan(own, dataset), own.levels, labels)
 
 
-def _plan(pools: dict[str, Tensor], dataset: Dataset) -> dict[str, tuple[str, Tensor]]:
+def plan(own: reading.Own, dataset: Dataset) -> dict[str, tuple[str, Tensor]]:
+    """Return in which pool each split lies, and at which positions, as `Source` has it."""
+    pools = own.pools
     if "images" in pools:
         return plan_by_share("images", len(pools["images"]), dataset)
-    plan = {name: (name, torch.arange(len(pool))) for name, pool in pools.items()}
+    found = {name: (name, torch.arange(len(pool))) for name, pool in pools.items()}
     if "validation" not in pools:
         order = shuffled(len(pools["train"]), dataset)
         size = catalogue.share_of(len(order), dataset.validation)
-        plan["validation"] = ("train", order[:size].sort().values)
-        plan["train"] = ("train", order[size:].sort().values)
-    return plan
+        found["validation"] = ("train", order[:size].sort().values)
+        found["train"] = ("train", order[size:].sort().values)
+    return found
