@@ -17,7 +17,8 @@ Make = Callable[..., Study]
 Numbers = Callable[[Study], dict[str, bytes]]
 
 # One training of some ten seconds at least, so that it can be hit.
-LONGER = ("depths=[2]", "training={epochs: 600}")
+# Without patience, which would end a training before what is to happen to it.
+LONGER = ("depths=[2]", "training={epochs: 600, patience: null}")
 TRAINED = r"^training K = 2"
 RESUMED = r"going on after"
 PARTITIONS = """
@@ -38,7 +39,7 @@ def test_cluster_computes_the_same_numbers(study: Make, undisturbed: Numbers) ->
 
 @pytest.mark.long
 def test_gpu_jobs_get_their_partition_and_a_device_each(study: Make, tmp_path: Path) -> None:
-    quick = study("depths=[0, 2]", "training={epochs: 600}", "device=cpu")
+    quick = study("depths=[0, 2]", LONGER[1], "device=cpu")
     (tmp_path / "partitions.yaml").write_text(PARTITIONS)
     partitions = {"SNAKEMAKE_SLURM_PARTITIONS": str(tmp_path / "partitions.yaml")}
     main = quick.submit("--set-resources", "train:gpu=1", **partitions)
@@ -83,7 +84,7 @@ def test_cancelled_training_is_tried_again_with_more(study: Make, undisturbed: N
 @pytest.mark.long
 def test_training_longer_than_its_time_limit_finishes(study: Make, undisturbed: Numbers) -> None:
     # Two minutes on a fast machine; as many attempts as a slow one needs, each of a minute.
-    longest = study("depths=[2]", "training={epochs: 9000}")
+    longest = study("depths=[2]", "training={epochs: 6000, patience: null}")
     longest.finish(
         longest.submit("summarise", "--retries", "20", "--set-resources", "train:runtime=1")
     )
