@@ -52,7 +52,8 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
 # -> paper/, to take figures and table from
 include: "workflow/rules/paper.smk"
-# Apart from the results: how far they are, and whether they are as they were written
+# Apart from the results: what they will take, how far they are, whether they are as they were written
+include: "workflow/rules/forecast.smk"
 include: "workflow/rules/status.smk"
 include: "workflow/rules/verify.smk"
 # Apart from the study: four densities in the plane -> results/energies

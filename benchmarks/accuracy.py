@@ -23,8 +23,9 @@ from torch import Tensor
 from benchmarks.results import FOLDER, NAME_HELP, read, tabulate, write
 from flowdepth.compute.devices import select
 from flowdepth.data import inputs, prepared
-from flowdepth.estimation.annealed import Sample, anneal, pilot_distributions
+from flowdepth.estimation.annealed import Sample, anneal
 from flowdepth.estimation.importance import estimate
+from flowdepth.estimation.lengths import pilot_distributions
 from flowdepth.model import checkpoint
 from flowdepth.report import style
 from flowdepth.settings.sections import Certify

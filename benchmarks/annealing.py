@@ -13,7 +13,8 @@ from benchmarks.harness import SIZES, process, sgemm_rate
 from benchmarks.peers import PRODUCTS
 from benchmarks.results import command, spread
 from benchmarks.work import annealing_flops, images
-from flowdepth.estimation.annealed import Sample, anneal, pilot_distributions
+from flowdepth.estimation.annealed import Sample, anneal
+from flowdepth.estimation.lengths import pilot_distributions
 from flowdepth.settings.sections import Certify
 
 DEPTHS = (0, 16, 32)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from flowdepth.base.environment import git, versions
 from flowdepth.base.files import write_frame, write_text
+from flowdepth.base.machine import processor
 from flowdepth.report.typesetting import markdown
 
 FOLDER = Path(__file__).parent / "results"
@@ -86,19 +87,10 @@ def provenance() -> dict[str, Any]:
     packages = versions(*_PACKAGES)
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "platform": platform.platform(),
         "python": packages.pop("python"),
         "git": git(),
         "packages": packages,
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor()

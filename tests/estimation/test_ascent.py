@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowdepth.estimation import ascent, thresholds
-from flowdepth.estimation.ascent import Images, optimise, rounds
+from flowdepth.estimation import ascent, lengths, thresholds
+from flowdepth.estimation.ascent import Images, optimise
 from flowdepth.estimation.gaps import Bounds, bounds
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Flow, Gaps
@@ -20,7 +20,7 @@ SETTINGS = Gaps(images=1, steps=16, learning_rate=0.05, samples=200)
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds that end after 4, 8 and 16 steps; some images converge after 8 and some do not."""
-    monkeypatch.setattr(ascent, "_FIRST_ROUND", 4)
+    monkeypatch.setattr(lengths, "_FIRST_ROUND", 4)
     monkeypatch.setattr(ascent, "_STEPS_PER_STREAM", 3)
     monkeypatch.setattr(thresholds, "CONVERGED", 0.3)
 
@@ -32,13 +32,6 @@ def model() -> FlowVAE:
 def found(x: Tensor, steps: int = 16, numbers: list[int] | None = None) -> Bounds:
     settings = SETTINGS.model_copy(update={"steps": steps})
     return bounds(model(), x, SEEDS, settings, numbers)
-
-
-def test_rounds_double_the_steps_up_to_their_limit() -> None:
-    assert rounds(16) == [0, 4, 8, 16]
-    assert rounds(30) == [0, 3, 7, 15, 30]
-    assert rounds(4) == [0, 2, 4]
-    assert rounds(1) == [0, 0, 1]
 
 
 def test_an_image_stops_when_a_round_gains_it_next_to_nothing() -> None:

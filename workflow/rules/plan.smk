@@ -4,6 +4,7 @@ import snakemake.dag
 import snakemake.jobs
 import snakemake.workflow
 
+from flowdepth.cluster.demand import Demand, in_all
 from flowdepth.study import lineage
 
 
@@ -37,6 +38,13 @@ class Unfit(snakemake.jobs.Reason):
         )
 
 
+def asked(job):
+    """The stage of a job and what it asks a cluster for."""
+    found = job.resources
+    gpu = int(getattr(found, "gpu", 0))
+    return job.rule.name, Demand(found.mem_mb, found.runtime, job.threads, gpu)
+
+
 class Plan(snakemake.dag.DAG):
     """Runs again what does not belong to this study, whatever Snakemake's own records say.
 
@@ -52,6 +60,14 @@ class Plan(snakemake.dag.DAG):
         self._unfit = {str(job.record): why for job, why in found.items()}
         forced = {*forcefiles, *self._unfit}
         super().__init__(workflow, *words, forcefiles=forced, **options)
+
+    def stats(self):
+        """Beside the counts, what jobs ask a cluster for: it has a number of jobs at once."""
+        table, counts = super().stats()
+        stages = [*layout.PACK_OUTPUTS] if workflow.nodes else []
+        jobs = [asked(job) for job in self.needrun_jobs() if job.rule.name in stages]
+        jobs.sort(key=lambda job: stages.index(job[0]))
+        return "\n".join([table, *in_all(jobs), ""]) if jobs else table, counts
 
     def reason(self, job):
         for record in self._unfit.keys() & {*map(str, job.output)}:

@@ -11,7 +11,7 @@ from flowdepth.study import provenance, running
 from flowdepth.study.oddities import oddities
 
 # Where a study stands is told with what is damaged.
-LOOKS = LOOKING in os.environ or bool({"status", "verify"} & {*sys.argv[1:]})
+LOOKS = LOOKING in os.environ or bool({"plan", "status", "verify"} & {*sys.argv[1:]})
 JOB_CODE = " ".join(map(code, layout.PACK_OUTPUTS))
 
 

@@ -9,11 +9,7 @@ rule status:
         "../envs/flowdepth.yaml"
     params:
         study=settings_by_key,
-        # Snakemake looks for both in the working folder.
-        workflow=[
-            *("--snakefile", workflow.main_snakefile),
-            *("--configfile", f"{workflow.basedir}/config.yaml"),
-        ],
+        workflow=LOOKED_AT,
     message:
         "see where the study stands"
     shell:

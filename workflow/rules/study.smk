@@ -56,6 +56,11 @@ PACKS = {depth: packs(study, FOLDER, depth) for depth in study.depths}
 PACK = layout.pack(FOLDER, "{depth}", "{pack}")
 GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
 SOURCE = catalogue.source(study.dataset)
+# This study, for a Snakemake that is asked about it; it looks for both in the working folder.
+LOOKED_AT = [
+    *("--snakefile", workflow.main_snakefile),
+    *("--configfile", f"{workflow.basedir}/config.yaml"),
+]
 # What a job runs. A stage finds its files by the study's folder.
 STAGE = (
     'exec &> >(tee {log:q}); log={log:q}; export FLOWDEPTH_HEARTBEAT="${{log%.log}}.heartbeat.json"; '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 from pathlib import Path
 
@@ -18,6 +19,16 @@ _NO_MEMORY = re.compile(
 def gpus() -> int:
     """Return how many NVIDIA GPUs the driver shows here."""
     return len([*Path("/dev").glob("nvidia[0-9]*")])
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
 
 
 def free_memory() -> int:

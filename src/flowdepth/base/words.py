@@ -1,9 +1,10 @@
-"""Words for a terminal: what others wrote, on one line, and characters that it lacks."""
+"""Words for a terminal: tables, what others wrote, and characters that it lacks."""
 
 from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 
 _MOST = 200
 
@@ -24,6 +25,14 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes_left} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of equal length as lines, the first column to the left, all others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
 
 
 def reason(error: BaseException) -> str:

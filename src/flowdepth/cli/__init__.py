@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_init(commands.add_parser("init", help="begin a study in a folder of its own"))
     for name, words in (
+        ("plan", "say what a study will take here, before it starts"),
         ("run", "run a study, or go on where it stopped"),
         ("status", "say how far a study is, and what is stale or damaged"),
         ("watch", "follow a running study"),

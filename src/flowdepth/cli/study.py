@@ -23,9 +23,18 @@ def run(args: argparse.Namespace) -> None:
     os.execv(words[0], words)  # noqa: S606
 
 
+def plan(args: argparse.Namespace) -> None:
+    """Say what a study will take; does not return."""
+    _target("plan", args)
+
+
 def status(args: argparse.Namespace) -> None:
     """Say how far a study is; does not return."""
-    words = workplace.command(args.study, ["status", "--quiet", *args.options])
+    _target("status", args)
+
+
+def _target(name: str, args: argparse.Namespace) -> None:
+    words = workplace.command(args.study, [name, "--quiet", *args.options])
     os.execv(words[0], words)  # noqa: S606
 
 

@@ -7,11 +7,13 @@ little costs more than one that asked for too much. The Snakefile reads this in 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from flowdepth.base.words import aligned
 from flowdepth.data import catalogue
+from flowdepth.estimation.lengths import MOST_POINTS, SAMPLES_PER_STEP, pilot_distributions
 from flowdepth.model.sizes import NetworkSize, network_size
 from flowdepth.settings.datasets import Sizes
 from flowdepth.settings.flows import KINDS
@@ -19,6 +21,8 @@ from flowdepth.settings.study import Study
 
 # Two Snakemakes, torch, and what CUDA keeps on the host.
 _BASE_MB = 3000
+# What a stage has taken once it has imported all that it uses.
+STARTED_MB = 400
 _START_SECONDS = 120
 _MARGIN = 3
 # Multiplications that one thread does in a second, fewer than any stage measured did.
@@ -29,11 +33,8 @@ _COPIES = 8
 # Parameters, gradients, two moments of the optimiser, the best epoch, a checkpoint.
 _STATES = 6
 _FLOAT = 4
-# Images validated at once; rows of the decoder at once; points of the quadrature.
-_VALIDATED, _ROWS, _POINTS = 1000, 4096, 2**20
-_GAP_SAMPLES_PER_STEP = 16
-# What a pilot walk costs of one, and distributions whose noise is held.
-_PILOT, _BLOCK = 0.25, 25
+# Images validated at once; rows of the decoder at once; distributions whose noise is held.
+_VALIDATED, _ROWS, _BLOCK = 1000, 4096, 25
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,23 @@ class Demand:
     mem_mb: int
     runtime: int
     """Minutes."""
+    cores: int = 1
+    gpus: int = 0
+
+
+def in_all(asked: Sequence[tuple[str, Demand]]) -> list[str]:
+    """Return lines with what jobs ask a cluster for together, by stage."""
+    stages = dict.fromkeys(stage for stage, _ in asked)
+    rows = [_row(name, [one for stage, one in asked if stage == name]) for name in stages]
+    heads = ("asked of a cluster", "jobs", "core hours", "GPU hours", "MB each, at most")
+    return aligned([heads, *rows, _row("in all", [one for _, one in asked])])
+
+
+def _row(name: str, asked: Sequence[Demand]) -> tuple[str, ...]:
+    cores = sum(one.cores * one.runtime for one in asked) / 60
+    gpus = sum(one.gpus * one.runtime for one in asked) / 60
+    most = max(one.mem_mb for one in asked)
+    return name, f"{len(asked):,}", f"{cores:,.1f}", f"{gpus:,.1f}", f"{most:,}"
 
 
 @dataclass(frozen=True)
@@ -98,12 +116,30 @@ def demand(stage: str, study: Study, depth: int, replicas: int) -> Demand:
     UserError
         If the images are the user's own, and cannot be read.
     """
-    cell = _Cell(study, depth, replicas, *_images(study))
-    numbers, seconds = _STAGES[stage](cell)
+    numbers, seconds = _STAGES[stage](_cell(study, depth, replicas))
     return Demand(
-        mem_mb=_BASE_MB + math.ceil(numbers * _FLOAT / 2**20),
+        mem_mb=_BASE_MB + math.ceil(_mb(numbers)),
         runtime=math.ceil(_MARGIN * (_START_SECONDS + seconds) / 60),
     )
+
+
+def working_mb(stage: str, study: Study, depth: int, replicas: int) -> float:
+    """Return the memory of the numbers that a ``stage`` on a pack holds at once, and of torch."""
+    numbers, _ = _STAGES[stage](_cell(study, depth, replicas))
+    return STARTED_MB + _mb(numbers)
+
+
+def parameters(study: Study, depth: int, replicas: int) -> int:
+    """Return how many trained numbers a pack has."""
+    return replicas * _cell(study, depth, replicas).network.parameters
+
+
+def _mb(numbers: float) -> float:
+    return numbers * _FLOAT / 2**20
+
+
+def _cell(study: Study, depth: int, replicas: int) -> _Cell:
+    return _Cell(study, depth, replicas, *_images(study))
 
 
 @cache
@@ -141,8 +177,9 @@ def _evaluate(cell: _Cell) -> tuple[float, float]:
 def _certify(cell: _Cell) -> tuple[float, float]:
     certify = cell.study.certify
     images = certify.images + certify.simulated
-    walks = _PILOT * images + certify.images + 2 * certify.simulated
-    gradients = walks * certify.distributions * certify.leapfrog * certify.chains
+    walks = certify.images + 2 * certify.simulated
+    walked = images * pilot_distributions(certify.distributions) + walks * certify.distributions
+    gradients = walked * certify.leapfrog * certify.chains
     samples = certify.simulated * cell.study.evaluate.samples
     work = cell.replicas * (2 * gradients + samples) * cell.decoder
     at_once = max(_ROWS, cell.replicas * certify.chains)
@@ -155,15 +192,15 @@ def _certify(cell: _Cell) -> tuple[float, float]:
 
 
 def _exact(cell: _Cell) -> tuple[float, float]:
-    work = cell.replicas * _POINTS * (cell.decoder + cell.sizes.test * cell.pixels)
+    work = cell.replicas * MOST_POINTS * (cell.decoder + cell.sizes.test * cell.pixels)
     return _decoding(cell) + 2**28 + _stored(cell), work / _PER_SECOND
 
 
 def _gaps(cell: _Cell) -> tuple[float, float]:
     gaps = cell.study.gaps
-    samples = 3 * gaps.steps * _GAP_SAMPLES_PER_STEP + 2 * gaps.samples
+    samples = 3 * gaps.steps * SAMPLES_PER_STEP + 2 * gaps.samples
     work = cell.replicas * gaps.images * samples * cell.decoder
-    rows = cell.replicas * gaps.images * _GAP_SAMPLES_PER_STEP * cell.learning_row
+    rows = cell.replicas * gaps.images * SAMPLES_PER_STEP * cell.learning_row
     noise = cell.replicas * gaps.images * (gaps.samples + 200) * (cell.study.model.latent + 8)
     pauses = gaps.steps * (_SECONDS_PER_UPDATE + cell.depth * _SECONDS_PER_LAYER)
     return _decoding(cell) + rows + noise + _stored(cell), pauses + work / _PER_SECOND

@@ -26,12 +26,11 @@ from flowdepth.compute.resume import FORGETFUL, Bookmark, Snapshot
 from flowdepth.compute.streams import image_normals
 from flowdepth.estimation.annealing import Space, Walk, ladder
 from flowdepth.estimation.importance import affordable_rows, moments, store
+from flowdepth.estimation.lengths import pilot_distributions
 from flowdepth.model.vae import FlowVAE
 from flowdepth.settings.sections import Certify
 
-# The pilot walk has so many times fewer distributions, and at least so many ...
-_PILOT_SHARE, _PILOT_LEAST = 4, 20
-# ... and begins with this step size.
+# The step size that the pilot walk begins with.
 _STEP = 0.5
 # Distributions whose noise is drawn at once; a stream costs more than its numbers.
 _BLOCK = 25
@@ -75,11 +74,6 @@ class Annealed:
     upper: Tensor
     upper_mcse: Tensor
     acceptance: Tensor
-
-
-def pilot_distributions(distributions: int) -> int:
-    """Return how many distributions the pilot walk has before one of so many."""
-    return max(_PILOT_LEAST, distributions // _PILOT_SHARE)
 
 
 @torch.no_grad()

@@ -24,18 +24,12 @@ from flowdepth.compute.resume import (
 )
 from flowdepth.compute.streams import image_normals
 from flowdepth.estimation import thresholds
+from flowdepth.estimation.lengths import CHECK_SAMPLES, SAMPLES_PER_STEP, rounds
 from flowdepth.model.objective import log_weight
 from flowdepth.model.path_gradient import path_derivative
 from flowdepth.model.vae import FlowVAE, Posterior
 from flowdepth.settings.sections import Gaps
 
-# The first round has at most so many steps.
-_FIRST_ROUND = 250
-# Latent samples that a round's gain is measured with, the same before and after.
-_CHECK_SAMPLES = 200
-# Latent samples per image and step. At K = 32 and D = 8, 500 steps with 16 reach what 2000 with 4
-# do not: there the noise of the steps holds the bound down, by 0.02 nats.
-_SAMPLES_PER_STEP = 16
 # Steps whose noise is drawn at once; a stream costs more than its numbers.
 _STEPS_PER_STREAM = 25
 # Latent points at once where none is learnt from, to bound memory.
@@ -103,14 +97,6 @@ def optimise(
     return ascent.before, ascent.q
 
 
-def rounds(steps: int) -> list[int]:
-    """Return where rounds begin and end: ``steps`` halved down to the first round, and 0."""
-    ends = [steps]
-    while ends[0] > _FIRST_ROUND or len(ends) < 2:
-        ends.insert(0, ends[0] // 2)
-    return [0, *ends]
-
-
 class _Ascent:
     """Adam on the parameters of the posteriors of the images that have not converged.
 
@@ -148,8 +134,8 @@ class _Ascent:
         for step in range(begun, last):
             block, row = divmod(step - first, _STEPS_PER_STREAM)
             if step == begun or row == 0:
-                noise = images.noise(_STEPS_PER_STREAM * _SAMPLES_PER_STEP, "steps", first, block)
-            eps = noise.narrow(-2, row * _SAMPLES_PER_STEP, _SAMPLES_PER_STEP)
+                noise = images.noise(_STEPS_PER_STREAM * SAMPLES_PER_STEP, "steps", first, block)
+            eps = noise.narrow(-2, row * SAMPLES_PER_STEP, SAMPLES_PER_STEP)
             bound = _bound(images, self.climbing, eps)
             self._step(bound, (step - first) / (last - first))
             log(self.steps, float(bound.detach().mean()))
@@ -166,7 +152,7 @@ class _Ascent:
     def end_round(self, last: int, bookmark: Bookmark) -> None:
         """Keep what the images reached that have not converged, and go on with those alone."""
         images, climbed = self.images.of(self.active), own_parameters(self.climbing)
-        eps = images.noise(_CHECK_SAMPLES, "check", last)
+        eps = images.noise(CHECK_SAMPLES, "check", last)
         start = _map(lambda leaf: _at(self.active, leaf), self.q)
         gained = images.elbo(climbed, eps, bookmark) - images.elbo(start, eps, bookmark)
         moving = ~_at(self.active, self.converged)

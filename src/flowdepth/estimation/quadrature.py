@@ -26,6 +26,7 @@ from torch.nn.functional import max_pool2d
 from flowdepth.base.errors import UserError
 from flowdepth.compute.out_of_memory import halved
 from flowdepth.compute.resume import FORGETFUL, Bookmark, Snapshot
+from flowdepth.estimation.lengths import MOST_POINTS
 from flowdepth.model.vae import FlowVAE, log_standard_normal
 
 # Half-width of the sweep: N(0, I) leaves e^-147 outside, less than 1e-7 of p(x) = e^-130.
@@ -33,7 +34,6 @@ _HALF_WIDTH = 17.0
 _SWEEP_SPACING = 0.25
 # A point matters where the joint density is above this share of an image's largest, or next to it.
 _LOG_SHARE = -20.0
-_MOST_POINTS = 2**22
 # Points at once, which on the CPU stay in its cache, and numbers [R, N, M] at once.
 _CHUNK, _NUMBERS = {"cpu": 256, "cuda": 2**14}, 2**24
 
@@ -62,7 +62,7 @@ def exact_log_likelihood(
     model: FlowVAE,
     images: Tensor,
     tolerance: float = 1e-6,
-    most_points: int = _MOST_POINTS,
+    most_points: int = MOST_POINTS,
     bookmark: Bookmark = FORGETFUL,
 ) -> Exact:
     """Return log p(x) for ``images`` [N, P].

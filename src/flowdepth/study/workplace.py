@@ -18,6 +18,7 @@ _README = """# {name}
 A study of flow depth with flowdepth, described in `study.yaml`.
 
 ```bash
+flowdepth plan study.yaml       # what it will take here
 flowdepth run study.yaml -n     # what would run
 flowdepth run study.yaml        # results/{name}/report.html
 flowdepth watch study.yaml      # how far it is, live

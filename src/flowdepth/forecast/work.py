@@ -1,0 +1,74 @@
+"""The steps of a job, by the trial that prices them, and what it leaves on the disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from flowdepth.cluster.demand import parameters
+from flowdepth.data import catalogue
+from flowdepth.estimation.lengths import CHECK_SAMPLES, MOST_POINTS, pilot_distributions, rounds
+from flowdepth.settings.study import Study
+
+# Figures in three forms and what is beside them; starts of a stage that drawing them takes.
+_LEFT_MB = {"figures": 2.0, "report": 2.0, "paper": 0.5}
+_STARTS = {"summarise": 2.0, "figures": 8.0, "tables": 2.0, "report": 2.0, "paper": 4.0}
+
+
+def steps(stage: str, study: Study) -> dict[str, float]:
+    """Return by their name in `trials.Trial` the steps of ``stage`` on a pack, at most."""
+    count = _STEPS.get(stage)
+    return count(study) if count else {}
+
+
+def _train(study: Study) -> dict[str, float]:
+    training = study.training
+    per_epoch = math.ceil(catalogue.split_sizes(study.dataset).train / training.batch_size)
+    return {"update": training.updates or per_epoch * (training.epochs or 0)}
+
+
+def _evaluate(study: Study) -> dict[str, float]:
+    return {"image": catalogue.split_sizes(study.dataset).test}
+
+
+def _certify(study: Study) -> dict[str, float]:
+    certify = study.certify
+    images, simulated, length = certify.images, certify.simulated, certify.distributions
+    walked = (images + simulated) * pilot_distributions(length) + (images + 2 * simulated) * length
+    return {"distribution": walked, "image": simulated}
+
+
+def _gaps(study: Study) -> dict[str, float]:
+    gaps = study.gaps
+    checks = len(rounds(gaps.steps)) - 1
+    compared = gaps.images * (3 * gaps.samples + checks * 2 * CHECK_SAMPLES)
+    return {"ascent": gaps.steps, "image": compared / study.evaluate.samples}
+
+
+def _exact(study: Study) -> dict[str, float]:
+    return {"point": MOST_POINTS}
+
+
+def disk_mb(stage: str, study: Study, depth: int, replicas: int) -> float:
+    """Return the MB that a job leaves."""
+    sizes = catalogue.split_sizes(study.dataset)
+    numbers = {
+        "prepare": sum(sizes) * (catalogue.pixels(study.dataset) + 8),
+        "train": 4 * parameters(study, depth, replicas),
+        "evaluate": 70 * replicas * sizes.test,
+    }
+    return numbers.get(stage, 0) / 2**20 + _LEFT_MB.get(stage, 0.0)
+
+
+def starts(stage: str, study: Study) -> float:
+    """Return what a job takes beside its steps, in starts of a stage."""
+    return _STARTS.get(stage, 1.0)
+
+
+_STEPS: dict[str, Callable[[Study], dict[str, float]]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "certify": _certify,
+    "gaps": _gaps,
+    "exact": _exact,
+}
