@@ -8,10 +8,11 @@ from typing import Self
 
 import pytest
 
-from flowdepth.data.readers import amat, idx
+from flowdepth.data.readers import amat, emnist, idx, usps
 from helpers import refusal
 
-PUBLISHED = ["mnist", "fashion_mnist", "kmnist", "binarized_mnist"]
+PUBLISHED = ["mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_letters", "usps"]
+PUBLISHED += ["binarized_mnist"]
 
 
 class Answer(io.BytesIO):
@@ -38,7 +39,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, scheme: str = "https") -> list[str]:
 
 
 def test_published_files_are_asked_for_by_https_alone() -> None:
-    addresses = [*idx.ADDRESSES.values(), amat.ADDRESS]
+    addresses = [*idx.ADDRESSES.values(), amat.ADDRESS, emnist.ADDRESS, usps.ADDRESS]
     assert len(addresses) == len(PUBLISHED)
     assert all(a.startswith("https://") and a.endswith("/") for a in addresses)
 
@@ -56,6 +57,9 @@ def test_a_failed_download_names_the_files_and_their_folder(
         "mnist": ("train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz", "MNIST/raw"),
         "fashion_mnist": ("train-images-idx3-ubyte.gz, train-l", "FashionMNIST/raw"),
         "kmnist": ("train-images-idx3-ubyte.gz, train-l", "KMNIST/raw"),
+        "qmnist": ("qmnist-train-images-idx3-ubyte.gz, qmnist-train-l", "QMNIST/raw"),
+        "emnist_letters": ("gzip.zip for emnist_letters", "EMNIST/raw"),
+        "usps": ("usps.bz2, usps.t.bz2", "USPS"),
         "binarized_mnist": ("binarized_mnist_train.amat, binarized_mnist_valid.amat", ""),
     }[name]
     assert f"found no {files}" in message
@@ -74,6 +78,9 @@ def test_a_wrong_download_is_not_kept(
         "mnist": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
         "fashion_mnist": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
         "kmnist": "bdb82020997e1d708af4cf47b453dcf7",
+        "qmnist": "ed72d4157d28c017586c42bc6afe6370",
+        "emnist_letters": "58c8d27c78d21e728a6bc7b3cc06412e",
+        "usps": "ec16c51db3855ca6c91edd34d0e9b197",
         "binarized_mnist": "db28b1a6ae0fe70cbd3da91acf46e477",
     }
     assert f"expected {expected[name]}" in message

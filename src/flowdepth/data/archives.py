@@ -28,7 +28,7 @@ def unpacked(path: Path, most: int) -> bytes:
         with opened(path, "rb") as file:
             return file.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: damaged ({error}); delete it and fetch it again") from error
+        raise UserError(f"{path}: damaged ({error}); fetch it again") from error
 
 
 def check_sum(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 import torch
@@ -12,7 +13,15 @@ import torch
 @cache
 def archive_sums(name: str) -> dict[str, str]:
     """Return the MD5 sum of each archive of torchvision's data set ``name``, such as MNIST."""
-    return dict(getattr(_datasets(), name).resources)
+    known = getattr(_datasets(), name)
+    if name == "USPS":
+        return {file: md5 for _, file, md5 in known.split_list.values()}
+    if name == "EMNIST":
+        return {Path(known.url).name: known.md5}
+    resources = known.resources
+    if name == "QMNIST":  # by split
+        resources = [file for split in resources.values() for file in split]
+    return {Path(address).name: md5 for address, md5 in resources}
 
 
 def _datasets() -> ModuleType:

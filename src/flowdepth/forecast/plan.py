@@ -39,11 +39,11 @@ def cost(job: Job, study: Study, rates: Rates) -> Cost:
     """Return what a job takes, at most: training and the gaps' optimisation may end early."""
     disk = work.disk_mb(job.rule, study, job.depth or 0, replicas := _replicas(job))
     if job.depth is None:
-        return Cost(work.starts(job.rule, study) * rates.start, demand.STARTED_MB, disk)
+        return Cost(work.starts(job.rule) * rates.start, demand.STARTED_MB, disk)
     counted = work.steps(job.rule, study).items()
     inside = sum(n * rates.seconds(step, job.depth, replicas) for step, n in counted)
     memory = demand.working_mb(job.rule, study, job.depth, replicas)
-    return Cost(inside + work.starts(job.rule, study) * rates.start, memory, disk)
+    return Cost(inside + work.starts(job.rule) * rates.start, memory, disk)
 
 
 def _replicas(job: Job) -> int:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 
 from flowdepth.base.errors import UserError
 from flowdepth.data.readers import idx
-from flowdepth.settings.datasets import KNOWN
+from flowdepth.settings.datasets import KNOWN, Sizes
+from flowdepth.settings.sections import Dataset
 
 SHAPE = (5, 3, 4)
 
@@ -31,7 +33,8 @@ def sums(archive: bytes = b"", content: bytes = IMAGES) -> idx.Sums:
 
 
 @pytest.mark.parametrize(
-    ("name", "known"), [("mnist", True), ("fashion_mnist", False), ("kmnist", False)]
+    ("name", "known"),
+    [("mnist", True), ("fashion_mnist", False), ("kmnist", False), ("qmnist", False)],
 )
 def test_unpacked_files_may_lie_where_the_sums_of_their_contents_are_known(
     name: str, known: bool
@@ -111,6 +114,31 @@ def test_another_header_is_refused(magic: int, shape: tuple[int, ...]) -> None:
         idx.parse(content(magic, *shape, values=60), SHAPE, Path("x"))
     assert str(caught.value) == (
         f"x: found the magic number {magic:#010x} and dimensions {list(shape)}, expected the magic "
-        "number 0x00000803 and dimensions [5, 3, 4]; delete it and put the archive x.gz there "
-        "instead"
+        "number 0x00000803 and dimensions [5, 3, 4]; put the archive x.gz in its place"
     )
+
+
+def test_labels_of_qmnist_are_the_first_of_eight_integers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = np.arange(2 * 8).reshape(2, 8) + 300
+    files = {
+        "qmnist-train-images-idx3-ubyte": content(0x803, 5, 28, 28, values=5 * 784),
+        "qmnist-train-labels-idx2-int": content(0xC02, 5, 8, values=5 * 8 * 4),
+        "qmnist-test-images-idx3-ubyte": content(0x803, 2, 28, 28, values=2 * 784),
+        "qmnist-test-labels-idx2-int": content(0xC02, 2, 8, values=0)
+        + facts.astype(">i4").tobytes(),
+    }
+    raw = tmp_path / "QMNIST" / "raw"
+    raw.mkdir(parents=True)
+    sums = {}
+    for name, values in files.items():
+        (raw / f"{name}.gz").write_bytes(packed := gzip.compress(values))
+        sums[f"{name}.gz"] = hashlib.md5(packed).hexdigest()  # noqa: S324
+    few = replace(KNOWN["qmnist"], split=Sizes(3, 2, 2), images=7)
+    monkeypatch.setitem(KNOWN, "qmnist", few)
+    monkeypatch.setattr(idx, "archive_sums", lambda name: sums)
+    source = idx.read(Dataset(name="qmnist", root=str(tmp_path)))
+    assert source.pools["train"].shape == (5, 28, 28)
+    assert source.labels is not None
+    assert source.labels.tolist() == [300, 308]

@@ -24,8 +24,14 @@ ADDRESSES = {
     "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "fashion_mnist": "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
     "kmnist": "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+    "qmnist": "https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
 }
-NAMES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}  # torchvision's
+NAMES = {  # torchvision's
+    "mnist": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+    "kmnist": "KMNIST",
+    "qmnist": "QMNIST",
+}
 
 
 class Sums(NamedTuple):
@@ -43,7 +49,10 @@ CONTENTS = {  # in the order of the files in `flowdepth.settings.datasets`
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
 }
-_UNSIGNED_BYTES = 0x800  # plus the number of dimensions: the magic number
+# Plus the number of dimensions, the magic number of a file of such values.
+_MAGIC = {"u1": 0x800, ">i4": 0xC00}
+# Labels of QMNIST: the class, and seven facts of the writer and where the image is from.
+_LABEL_FACTS = 8
 
 
 def read(dataset: Dataset) -> Source:
@@ -59,7 +68,8 @@ def read(dataset: Dataset) -> Source:
     first, validation, tested = catalogue.split_sizes(dataset)
     trained = first + validation
     size = (facts.height, facts.width)
-    shapes = ((trained, *size), (trained,), (tested, *size), (tested,))
+    labelled = (_LABEL_FACTS,) if dataset.name == "qmnist" else ()
+    shapes = ((trained, *size), (trained, *labelled), (tested, *size), (tested, *labelled))
     files = zip(catalogue.required_files(dataset), shapes, sums(dataset.name), strict=True)
     train, _, test, labels = (read_file(*file) for file in files)
     return Source(
@@ -70,7 +80,7 @@ def read(dataset: Dataset) -> Source:
             "test": ("test", torch.arange(tested)),
         },
         levels=facts.levels,
-        labels=labels.long(),
+        labels=(labels[:, 0] if labelled else labels).long(),
     )
 
 
@@ -86,7 +96,9 @@ def _check_download(dataset: Dataset, path: Path, content: bytes) -> None:
 
 
 def read_file(path: Path, shape: tuple[int, ...], sums: Sums) -> Tensor:
-    """Return the values of an archive or of an unpacked file with these sums: uint8 ``shape``.
+    """Return the values of an archive or of an unpacked file with these sums.
+
+    They are uint8 ``shape``, or int32 where the name says ``int``.
 
     Raises
     ------
@@ -96,19 +108,21 @@ def read_file(path: Path, shape: tuple[int, ...], sums: Sums) -> Tensor:
     if path.suffix == ".gz":
         with path.open("rb") as file:
             check_sum(path, file, "md5", sums.archive)
-    content = unpacked(path, most=_size(shape))
-    values = parse(content, shape, path)
+    dtype = ">i4" if "-int" in path.name else "u1"
+    content = unpacked(path, most=size(shape, dtype))
+    values = parse(content, shape, path, dtype)
     if sums.content:
         check_sum(path, io.BytesIO(content), "sha256", sums.content)
     return values
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    return 4 * (1 + len(shape)) + math.prod(shape)
+def size(shape: tuple[int, ...], dtype: str = "u1") -> int:
+    """Return the bytes of an IDX file of so many values."""
+    return 4 * (1 + len(shape)) + math.prod(shape) * np.dtype(dtype).itemsize
 
 
-def parse(content: bytes, shape: tuple[int, ...], path: Path) -> Tensor:
-    """Return the values of an IDX file of unsigned bytes.
+def parse(content: bytes, shape: tuple[int, ...], path: Path, dtype: str = "u1") -> Tensor:
+    """Return the values of an IDX file.
 
     Parameters
     ----------
@@ -118,27 +132,29 @@ def parse(content: bytes, shape: tuple[int, ...], path: Path) -> Tensor:
         Expected dimensions.
     path
         Where the content is from, for the message.
+    dtype
+        Type of the values: unsigned bytes, or integers ``>i4``.
 
     Returns
     -------
     Tensor
-        uint8 of that ``shape``.
+        uint8 or int32 of that ``shape``.
 
     Raises
     ------
     UserError
         If the content is not exactly that.
     """
-    size = _size(shape)
-    if len(content) != size:
-        found = f"more than {size}" if len(content) > size else len(content)
-        raise _another(path, f"{found} bytes", f"{size}")
+    bytes_ = size(shape, dtype)
+    if len(content) != bytes_:
+        found = f"more than {bytes_}" if len(content) > bytes_ else len(content)
+        raise _another(path, f"{found} bytes", f"{bytes_}")
     header = np.frombuffer(content, dtype=">u4", count=1 + len(shape)).tolist()
-    expected = [_UNSIGNED_BYTES + len(shape), *shape]
+    expected = [_MAGIC[dtype] + len(shape), *shape]
     if header != expected:
         raise _another(path, _words(header), _words(expected))
-    values = np.frombuffer(content, dtype=np.uint8, offset=4 * (1 + len(shape)))
-    return torch.from_numpy(values.reshape(shape).copy())
+    values = np.frombuffer(content, dtype=dtype, offset=4 * (1 + len(shape))).reshape(shape)
+    return torch.from_numpy(values.astype(values.dtype.newbyteorder("=")))
 
 
 def _words(header: list[int]) -> str:
@@ -148,6 +164,5 @@ def _words(header: list[int]) -> str:
 def _another(path: Path, found: str, expected: str) -> UserError:
     archive = f"{path.name.removesuffix('.gz')}.gz"
     return UserError(
-        f"{path}: found {found}, expected {expected}; delete it and put the archive {archive} "
-        "there instead"
+        f"{path}: found {found}, expected {expected}; put the archive {archive} in its place"
     )
