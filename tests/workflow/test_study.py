@@ -121,6 +121,19 @@ def test_comparison_with_a_missing_study_is_refused(fresh: Checkout) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize(
+    ("file", "words"), [("{parameters: shared}", "radial"), ("radial", "{parameters: shared}")]
+)
+def test_kind_alone_of_a_flow_leaves_the_rest_of_its_section(
+    fresh: Checkout, tmp_path: Path, file: str, words: str
+) -> None:
+    (tmp_path / "own.yaml").write_text(f"name: own\ndepths: [2]\nflow: {file}\n")
+    options = ("--dry-run", "--printshellcmds", "--configfile", str(tmp_path / "own.yaml"))
+    told = fresh.snakemake(*options, "--config", f"flow={words}")
+    flows = set(re.findall(r'"flow":(\{.*?\})', told.stdout + told.stderr))
+    assert flows == {'{"kind":"radial","parameters":"shared"}'}
+
+
 def test_slurm_profile_plans_the_same_study(fresh: Checkout) -> None:
     profile = ("--profile", "profiles/slurm")
     assert fresh.jobs(*profile, *QUICK) == {"prepare digits", "describe digits"} | END | cell(
