@@ -56,6 +56,7 @@ benchmark: benchmarks/.venv/installed
 benchmark-study: benchmarks/.venv/installed
 	$(BENCH) benchmarks.study $(QUICK)
 	$(BENCH) benchmarks.dry_run $(QUICK)
+	$(BENCH) benchmarks.forecast $(QUICK)
 
 # Pins what pyproject.toml asks for and keeps what fits; UPGRADE=--upgrade takes the newest versions.
 # A suffix such as +cpu is one platform's.

@@ -66,6 +66,23 @@ def test_annealing_agrees_with_importance_sampling_where_that_is_right(
         trained.log_likelihood(images, annealed=0)
 
 
+def test_estimates_use_one_thread_and_leave_torch_the_others(model: Path) -> None:
+    trained, threads = flowdepth.load(model), []
+    encode = trained.vae.encode
+
+    def counted(x: torch.Tensor) -> object:
+        threads.append(torch.get_num_threads())
+        return encode(x)
+
+    trained.vae.encode = counted
+    torch.set_num_threads(2)
+    try:
+        trained.log_likelihood(trained.sample(2).clamp(0, 1).round(), samples=3, seed=0)
+        assert (set(threads), torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(1)
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("depth", [0, 2])
 def test_study_gave_its_test_images_the_same_numbers(

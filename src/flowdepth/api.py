@@ -12,6 +12,7 @@ from torch import Tensor
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.words import reason
+from flowdepth.compute.devices import one_thread
 from flowdepth.compute.streams import generator, normals
 from flowdepth.estimation.annealed import Sample, anneal
 from flowdepth.estimation.importance import estimate
@@ -154,7 +155,7 @@ class TrainedModel:
         ``seed`` keys the noise of each image by its position. Without it, the noise is the study's,
         and the study's test images get its numbers to the last bit: for that, all seeds of the pack
         are evaluated together as there, which takes as many times as long. Annealing takes one
-        seed by itself.
+        seed by itself. On the CPU one thread computes, as in a study, whatever torch is set to.
 
         Raises
         ------
@@ -165,12 +166,13 @@ class TrainedModel:
             if number is not None and number < 1:
                 raise UserError(f"{name}: found {number}, expected at least 1")
         x = self._observed(images)
-        if annealed is not None:
-            return self._annealed(x, annealed, self.seed if seed is None else seed)
-        if seed is None:
-            found, row = estimate(self._pack, x, self.header.seeds, samples), self._row
-        else:
-            found, row = estimate(self.vae, x, (seed,), samples), 0
+        with one_thread():
+            if annealed is not None:
+                return self._annealed(x, annealed, self.seed if seed is None else seed)
+            if seed is None:
+                found, row = estimate(self._pack, x, self.header.seeds, samples), self._row
+            else:
+                found, row = estimate(self.vae, x, (seed,), samples), 0
         return LogLikelihood(*(getattr(found, name)[row].cpu() for name in LogLikelihood._fields))
 
     def _annealed(self, x: Tensor, distributions: int, seed: int) -> LogLikelihood:

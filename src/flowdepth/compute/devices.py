@@ -6,7 +6,8 @@ import ctypes
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -46,6 +47,21 @@ def select(name: str, threads: int, precision: str = "float32") -> torch.device:
             "set device to auto or cpu, or run where there is one"
         )
     return torch.device(name) if name == "cpu" else _free_gpu()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch compute on one thread, whose sums round as a stage's do, and then as before.
+
+    Products are small: of two threads on a busy machine each waits for the other, which took
+    importance sampling from 6 s to 40 s.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @cache
