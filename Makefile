@@ -20,10 +20,10 @@ watch: .venv/installed
 	@$(BIN)/python -P -m flowdepth.monitor.watch $(if $(STUDY),--configfile $(STUDY))
 
 test: .venv/installed
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 faults: .venv/installed
-	FAULTS_QUICK=$(QUICK) FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)} $(BIN)/pytest -n 2 -m faults
+	FAULTS_QUICK=$(QUICK) FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)} $(BIN)/pytest -n 2 --dist worksteal -m faults
 
 test-slurm: .venv/installed
 	$(BIN)/pytest tests/slurm -v -rs -m '$(SLURM_TESTS)'

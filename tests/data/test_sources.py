@@ -84,4 +84,4 @@ def test_a_torn_unpacked_file_is_refused(
         handle.truncate(1000)
     message = refusal(name="mnist", root=str(tmp_path))
     expected = 60_008 if "labels" in name else 7_840_016
-    assert f"{raw / name}: found 1000 bytes, expected {expected}; delete it and put " in message
+    assert f"{raw / name}: found 1000 bytes, expected {expected}; put " in message
