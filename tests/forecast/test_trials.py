@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -54,6 +56,18 @@ def test_what_steps_share_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(trials, "_SECONDS", 10)
     trial = Trial(study(), 0, 1, torch.device("cpu"))
     assert trial.seconds("update") == pytest.approx(0.1)
+
+
+def test_moment_of_standing_still_is_not_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of every two runs one takes a second longer.
+    runs = itertools.count()
+
+    def timed(run: object, amount: int) -> tuple[float, int]:
+        return next(runs) % 2 + 0.01 * amount, amount
+
+    monkeypatch.setattr(trials, "_timed", timed)
+    trial = Trial(study(), 0, 1, torch.device("cpu"))
+    assert trial.seconds("update") == pytest.approx(0.01)
 
 
 def test_trial_leaves_the_models_of_its_next_step_as_they_are() -> None:
