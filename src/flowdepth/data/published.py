@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import torch
+
+from flowdepth.data.archives import check_sum
 
 
 @cache
@@ -22,6 +25,16 @@ def archive_sums(name: str) -> dict[str, str]:
     if name == "QMNIST":  # by split
         resources = [file for split in resources.values() for file in split]
     return {Path(address).name: md5 for address, md5 in resources}
+
+
+def check_archive(name: str, path: Path, content: bytes | None = None) -> None:
+    """Compare an archive of torchvision's data set ``name`` with its published sum.
+
+    ``content`` is that of the file ``path``, and read from it where it is not given. Raises as
+    `archives.check_sum` does.
+    """
+    with path.open("rb") if content is None else io.BytesIO(content) as file:
+        check_sum(path, file, "md5", archive_sums(name)[path.name])
 
 
 def _datasets() -> ModuleType:

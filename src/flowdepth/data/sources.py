@@ -10,6 +10,7 @@ from torch import Tensor
 
 from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue
+from flowdepth.settings.datasets import Sizes
 from flowdepth.settings.sections import Dataset
 
 
@@ -51,6 +52,16 @@ def plan_by_share(pool: str, images: int, dataset: Dataset) -> dict[str, tuple[s
     test, validation, train = order.split([sizes.test, sizes.validation, sizes.train])
     parts = {"train": train, "validation": validation, "test": test}
     return {split: (pool, rows.sort().values) for split, rows in parts.items()}
+
+
+def plan_in_order(sizes: Sizes) -> dict[str, tuple[str, Tensor]]:
+    """Return the plan of pools ``train`` and ``test``: the last of ``train`` are to validate."""
+    trained = sizes.train + sizes.validation
+    return {
+        "train": ("train", torch.arange(sizes.train)),
+        "validation": ("train", torch.arange(sizes.train, trained)),
+        "test": ("test", torch.arange(sizes.test)),
+    }
 
 
 def shuffled(images: int, dataset: Dataset) -> Tensor:

@@ -40,7 +40,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     few = replace(KNOWN["emnist_digits"], split=Sizes(3, 2, 2), images=7)
     monkeypatch.setitem(KNOWN, "emnist_digits", few)
     md5 = hashlib.md5(path.read_bytes()).hexdigest()  # noqa: S324
-    monkeypatch.setattr(emnist, "archive_sums", lambda name: {"gzip.zip": md5})
+    monkeypatch.setattr(published, "archive_sums", lambda name: {"gzip.zip": md5})
     return Dataset(name="emnist_digits", root=str(tmp_path))
 
 

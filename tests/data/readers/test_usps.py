@@ -34,7 +34,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     few = replace(KNOWN["usps"], split=Sizes(3, 2, 2), images=7)
     monkeypatch.setitem(KNOWN, "usps", few)
     sums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}  # noqa: S324
-    monkeypatch.setattr(usps, "archive_sums", lambda name: sums)
+    monkeypatch.setattr(published, "archive_sums", lambda name: sums)
     return Dataset(name="usps", root=str(tmp_path))
 
 

@@ -6,21 +6,19 @@ Cohen et al. (2017). Its images lie on their sides, columns first, and are turne
 from __future__ import annotations
 
 import gzip
-import io
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.words import reason
 from flowdepth.data import catalogue, downloads
-from flowdepth.data.archives import check_sum
-from flowdepth.data.published import archive_sums
+from flowdepth.data.published import check_archive
 from flowdepth.data.readers import idx
-from flowdepth.data.sources import Source
+from flowdepth.data.sources import Source, plan_in_order
 from flowdepth.settings.datasets import KNOWN
 from flowdepth.settings.sections import Dataset
 
@@ -35,30 +33,20 @@ def read(dataset: Dataset) -> Source:
     UserError
         If the archive is missing and cannot be downloaded, damaged or another one.
     """
-    downloads.fetch(dataset, ADDRESS, _check)
+    downloads.fetch(dataset, ADDRESS, partial(check_archive, "EMNIST"))
     (path,) = catalogue.required_files(dataset)
-    with path.open("rb") as file:
-        check_sum(path, file, "md5", archive_sums("EMNIST")[path.name])
+    check_archive("EMNIST", path)
     sizes = catalogue.split_sizes(dataset)
-    trained = sizes.train + sizes.validation
     facts, selection = KNOWN[dataset.name], dataset.name.removeprefix("emnist_")
-    size = (facts.height, facts.width)
+    size, trained = (facts.height, facts.width), sizes.train + sizes.validation
     train = read_member(path, f"{selection}-train-images-idx3-ubyte", (trained, *size))
     test = read_member(path, f"{selection}-test-images-idx3-ubyte", (sizes.test, *size))
     return Source(
         pools={"train": train.mT.contiguous(), "test": test.mT.contiguous()},
-        plan={
-            "train": ("train", torch.arange(sizes.train)),
-            "validation": ("train", torch.arange(sizes.train, trained)),
-            "test": ("test", torch.arange(sizes.test)),
-        },
+        plan=plan_in_order(sizes),
         levels=facts.levels,
         labels=read_member(path, f"{selection}-test-labels-idx1-ubyte", (sizes.test,)).long(),
     )
-
-
-def _check(path: Path, content: bytes) -> None:
-    check_sum(path, io.BytesIO(content), "md5", archive_sums("EMNIST")[path.name])
 
 
 def read_member(path: Path, name: str, shape: tuple[int, ...]) -> Tensor:

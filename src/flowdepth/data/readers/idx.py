@@ -15,8 +15,8 @@ from torch import Tensor
 from flowdepth.base.errors import UserError
 from flowdepth.data import catalogue, downloads
 from flowdepth.data.archives import check_sum, unpacked
-from flowdepth.data.published import archive_sums
-from flowdepth.data.sources import Source
+from flowdepth.data.published import archive_sums, check_archive
+from flowdepth.data.sources import Source, plan_in_order
 from flowdepth.settings.datasets import KNOWN
 from flowdepth.settings.sections import Dataset
 
@@ -63,10 +63,10 @@ def read(dataset: Dataset) -> Source:
     UserError
         If a file is missing and cannot be downloaded, damaged or another one.
     """
-    downloads.fetch(dataset, ADDRESSES[dataset.name], partial(_check_download, dataset))
+    downloads.fetch(dataset, ADDRESSES[dataset.name], partial(check_archive, NAMES[dataset.name]))
     facts = KNOWN[dataset.name]
-    first, validation, tested = catalogue.split_sizes(dataset)
-    trained = first + validation
+    sizes = catalogue.split_sizes(dataset)
+    trained, tested = sizes.train + sizes.validation, sizes.test
     size = (facts.height, facts.width)
     labelled = (_LABEL_FACTS,) if dataset.name == "qmnist" else ()
     shapes = ((trained, *size), (trained, *labelled), (tested, *size), (tested, *labelled))
@@ -74,11 +74,7 @@ def read(dataset: Dataset) -> Source:
     train, _, test, labels = (read_file(*file) for file in files)
     return Source(
         pools={"train": train, "test": test},
-        plan={
-            "train": ("train", torch.arange(first)),
-            "validation": ("train", torch.arange(first, trained)),
-            "test": ("test", torch.arange(tested)),
-        },
+        plan=plan_in_order(sizes),
         levels=facts.levels,
         labels=(labels[:, 0] if labelled else labels).long(),
     )
@@ -89,10 +85,6 @@ def sums(name: str) -> list[Sums]:
     archives = archive_sums(NAMES[name])
     files = [archives[Path(places[0]).name] for places in KNOWN[name].files]
     return [*map(Sums, files, CONTENTS.get(name, [""] * len(files)))]
-
-
-def _check_download(dataset: Dataset, path: Path, content: bytes) -> None:
-    check_sum(path, io.BytesIO(content), "md5", archive_sums(NAMES[dataset.name])[path.name])
 
 
 def read_file(path: Path, shape: tuple[int, ...], sums: Sums) -> Tensor:
@@ -145,10 +137,10 @@ def parse(content: bytes, shape: tuple[int, ...], path: Path, dtype: str = "u1")
     UserError
         If the content is not exactly that.
     """
-    bytes_ = size(shape, dtype)
-    if len(content) != bytes_:
-        found = f"more than {bytes_}" if len(content) > bytes_ else len(content)
-        raise _another(path, f"{found} bytes", f"{bytes_}")
+    wanted = size(shape, dtype)
+    if len(content) != wanted:
+        found = f"more than {wanted}" if len(content) > wanted else len(content)
+        raise _another(path, f"{found} bytes", f"{wanted}")
     header = np.frombuffer(content, dtype=">u4", count=1 + len(shape)).tolist()
     expected = [_MAGIC[dtype] + len(shape), *shape]
     if header != expected:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,8 @@ from torch import Tensor
 from flowdepth.base.errors import UserError
 from flowdepth.base.words import reason
 from flowdepth.data import catalogue, downloads
-from flowdepth.data.archives import check_sum
-from flowdepth.data.published import archive_sums
-from flowdepth.data.sources import Source
+from flowdepth.data.published import check_archive
+from flowdepth.data.sources import Source, plan_in_order
 from flowdepth.settings.datasets import KNOWN
 from flowdepth.settings.sections import Dataset
 
@@ -30,25 +29,17 @@ def read(dataset: Dataset) -> Source:
     UserError
         If a file is missing and cannot be downloaded, damaged or another one.
     """
-    downloads.fetch(dataset, ADDRESS, _check)
-    first, validation, tested = catalogue.split_sizes(dataset)
-    trained = first + validation
-    files = zip(catalogue.required_files(dataset), (trained, tested), strict=True)
+    downloads.fetch(dataset, ADDRESS, partial(check_archive, "USPS"))
+    sizes = catalogue.split_sizes(dataset)
+    counts = (sizes.train + sizes.validation, sizes.test)
+    files = zip(catalogue.required_files(dataset), counts, strict=True)
     (train, _), (test, labels) = (read_file(*file) for file in files)
     return Source(
         pools={"train": train, "test": test},
-        plan={
-            "train": ("train", torch.arange(first)),
-            "validation": ("train", torch.arange(first, trained)),
-            "test": ("test", torch.arange(tested)),
-        },
+        plan=plan_in_order(sizes),
         levels=KNOWN["usps"].levels,
         labels=labels,
     )
-
-
-def _check(path: Path, content: bytes) -> None:
-    check_sum(path, io.BytesIO(content), "md5", archive_sums("USPS")[path.name])
 
 
 def read_file(path: Path, count: int) -> tuple[Tensor, Tensor]:
@@ -61,7 +52,7 @@ def read_file(path: Path, count: int) -> tuple[Tensor, Tensor]:
     UserError
         If the file is damaged or another one.
     """
-    _check(path, path.read_bytes())
+    check_archive("USPS", path)
     facts = KNOWN["usps"]
     pixels = facts.height * facts.width
     try:
