@@ -17,7 +17,7 @@ report: "workflow/report/workflow.rst"
 # Validates the configuration into `study`, and names the files of its results.
 include: "workflow/rules/study.smk"
 # Runs again what does not belong to the study, by the provenance beside it.
-include: "workflow/rules/plan.smk"
+include: "workflow/rules/stale.smk"
 # One Snakemake at a time.
 include: "workflow/rules/lock.smk"
 # Before the first job: looks for damage, and on a cluster at the queue.
@@ -53,7 +53,7 @@ include: "workflow/rules/report.smk"
 # -> paper/, to take figures and table from
 include: "workflow/rules/paper.smk"
 # Apart from the results: what they will take, how far they are, whether they are as they were written
-include: "workflow/rules/forecast.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/status.smk"
 include: "workflow/rules/verify.smk"
 # Apart from the study: four densities in the plane -> results/energies

@@ -6,7 +6,6 @@ provenance. ``BENCHMARK_DATA`` names the folder with the files of binarised MNIS
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -22,7 +21,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks.results import command
-from benchmarks.study import copy_of_the_study, snakemake
+from benchmarks.study import copy_of_the_study, recorded, snakemake
 
 _SHORT = "depths=[0, 4]", "seeds=[0, 1]"
 STUDIES = {
@@ -59,8 +58,9 @@ def _study(folder: Path, words: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     copy_of_the_study(folder)
     _pictures(folder / "pictures")
     forecast = _forecast(folder, words)
-    wall = snakemake(folder, *words)
-    taken = {"whole study": wall, **_taken(folder)}
+    taken = Counter({"whole study": snakemake(folder, *words)})
+    for stage, seconds in recorded(folder, "**"):
+        taken[stage] += seconds
     for stage, seconds in forecast.items():
         yield {"stage": stage, "forecast": seconds, "took": taken[stage]}
 
@@ -70,24 +70,15 @@ def _forecast(folder: Path, words: tuple[str, ...]) -> dict[str, float]:
     line = [sys.executable, "-m", "snakemake", "plan", "--quiet", *words]
     told = subprocess.run(line, cwd=folder, check=True, capture_output=True, text=True).stdout
     time = r"((?:\d+ (?:h|min|s) ?)+)"
-    rows = re.findall(rf"^(\w+) +\d+ +{time} +[\d.]+ GB", told, re.MULTILINE)
-    whole = re.findall(rf"^about(){time} here", told.replace("about ", "about"), re.MULTILINE)
-    seconds = {name: _seconds(words) for name, words in rows + whole}
-    return {"whole study": seconds.pop(""), **seconds}
+    whole = re.findall(rf"^about {time}", told, re.MULTILINE)
+    stages = re.findall(rf"^(\w+) +\d+ +{time} +[\d.]+ GB", told, re.MULTILINE)
+    rows = [*(("whole study", words) for words in whole), *stages]
+    return {name: _seconds(words) for name, words in rows}
 
 
 def _seconds(words: str) -> float:
     unit = {"h": 3600, "min": 60, "s": 1}
     return sum(int(n) * unit[name] for n, name in re.findall(r"(\d+) (h|min|s)", words))
-
-
-def _taken(folder: Path) -> Counter[str]:
-    """Return the seconds of all jobs by stage."""
-    taken: Counter[str] = Counter()
-    for path in folder.glob("results/*/**/*.provenance.json"):
-        stage = path.name.removesuffix(".provenance.json")
-        taken[stage] += json.loads(path.read_text())["seconds"]
-    return taken
 
 
 def _pictures(folder: Path) -> None:

@@ -58,15 +58,20 @@ def measure(quick: bool) -> Iterator[dict[str, Any]]:
 
 def _stages(folder: Path, notes: Path) -> Iterator[dict[str, Any]]:
     costs, inside = defaultdict(list), defaultdict(list)
-    for path in folder.glob("results/*/K*/*/*.provenance.json"):
-        costs[path.name.removesuffix(".provenance.json")].append(
-            json.loads(path.read_text())["seconds"]
-        )
+    for stage, seconds_taken in recorded(folder, "K*/*"):
+        costs[stage].append(seconds_taken)
     for path in notes.iterdir():
         inside[path.name.split("-")[0]].append(float(path.read_text()))
     for stage, taken in costs.items():
         row = {"stage": stage, "jobs": len(taken), "seconds": sum(taken)}
         yield row | {"inside": sum(inside[stage])}
+
+
+def recorded(folder: Path, where: str) -> Iterator[tuple[str, float]]:
+    """Yield stage and seconds of the jobs that left their provenance ``where`` in a study."""
+    for path in folder.glob(f"results/*/{where}/*.provenance.json"):
+        facts = json.loads(path.read_text())
+        yield path.name.removesuffix(".provenance.json"), facts["seconds"]
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

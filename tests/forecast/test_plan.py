@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from flowdepth.base import machine
 from flowdepth.forecast import plan
 from flowdepth.forecast.plan import Cost, cost, report, table, wall_seconds
 from flowdepth.forecast.rates import Rates
@@ -65,7 +66,8 @@ def test_table_sums_time_and_disk_and_keeps_the_largest_memory() -> None:
 
 
 def test_gpu_jobs_run_one_at_a_time_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "gpus", lambda: 2)
+    for module in (plan, machine):
+        monkeypatch.setattr(module, "gpus", lambda: 2)
     lines = [*report([job("train", 0)], STUDY, Even(STUDY, [0]), cores=16)]
     (about,) = [line for line in lines if line.startswith("about ")]
     assert "GPUs: 2" in about

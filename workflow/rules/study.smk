@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import write_text
-from flowdepth.base.machine import gpus
+from flowdepth.base.machine import uses_gpu
 from flowdepth.cluster.demand import demand
 from flowdepth.data import catalogue
 from flowdepth.report import registry
@@ -54,7 +54,7 @@ except UserError as error:
 FOLDER = layout.RESULTS / study.name
 PACKS = {depth: packs(study, FOLDER, depth) for depth in study.depths}
 PACK = layout.pack(FOLDER, "{depth}", "{pack}")
-GPUS_PER_JOB = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
+GPUS_PER_JOB = int(uses_gpu(study.device))
 SOURCE = catalogue.source(study.dataset)
 # This study, for a Snakemake that is asked about it; it looks for both in the working folder.
 LOOKED_AT = [

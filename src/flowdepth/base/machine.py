@@ -21,6 +21,11 @@ def gpus() -> int:
     return len([*Path("/dev").glob("nvidia[0-9]*")])
 
 
+def uses_gpu(device: str) -> bool:
+    """Return whether a job on ``device``, ``auto``, ``cpu`` or ``cuda``, takes a GPU."""
+    return device == "cuda" or (device == "auto" and gpus() > 0)
+
+
 def processor() -> str:
     """Return the name of this machine's processor."""
     try:

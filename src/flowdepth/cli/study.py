@@ -19,22 +19,21 @@ def init(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run a study in this folder; does not return."""
-    words = workplace.command(args.study, args.options)
-    os.execv(words[0], words)  # noqa: S606
+    _snakemake(args)
 
 
 def plan(args: argparse.Namespace) -> None:
     """Say what a study will take; does not return."""
-    _target("plan", args)
+    _snakemake(args, "plan", "--quiet")
 
 
 def status(args: argparse.Namespace) -> None:
     """Say how far a study is; does not return."""
-    _target("status", args)
+    _snakemake(args, "status", "--quiet")
 
 
-def _target(name: str, args: argparse.Namespace) -> None:
-    words = workplace.command(args.study, [name, "--quiet", *args.options])
+def _snakemake(args: argparse.Namespace, *target: str) -> None:
+    words = workplace.command(args.study, [*target, *args.options])
     os.execv(words[0], words)  # noqa: S606
 
 

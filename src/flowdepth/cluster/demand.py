@@ -13,10 +13,11 @@ from functools import cache
 
 from flowdepth.base.words import aligned
 from flowdepth.data import catalogue
-from flowdepth.estimation.lengths import MOST_POINTS, SAMPLES_PER_STEP, pilot_distributions
+from flowdepth.estimation.lengths import CHECK_SAMPLES, MOST_POINTS, SAMPLES_PER_STEP, walked
 from flowdepth.model.sizes import NetworkSize, network_size
 from flowdepth.settings.datasets import Sizes
 from flowdepth.settings.flows import KINDS
+from flowdepth.settings.sections import Training
 from flowdepth.settings.study import Study
 
 # Two Snakemakes, torch, and what CUDA keeps on the host.
@@ -134,6 +135,12 @@ def parameters(study: Study, depth: int, replicas: int) -> int:
     return replicas * _cell(study, depth, replicas).network.parameters
 
 
+def schedule(training: Training, images: int) -> tuple[int, int]:
+    """Return the updates of an epoch of so many images, and those of the whole training at most."""
+    per_epoch = math.ceil(images / training.batch_size)
+    return per_epoch, training.updates or per_epoch * (training.epochs or 0)
+
+
 def _mb(numbers: float) -> float:
     return numbers * _FLOAT / 2**20
 
@@ -149,8 +156,7 @@ def _images(study: Study) -> tuple[int, Sizes]:
 
 def _train(cell: _Cell) -> tuple[float, float]:
     training, samples = cell.study.training, cell.study.objective.samples
-    per_epoch = math.ceil(cell.sizes.train / training.batch_size)
-    updates = training.updates or per_epoch * (training.epochs or 0)
+    per_epoch, updates = schedule(training, cell.sizes.train)
     learned = 3 * cell.sizes.train * (cell.encoder + samples * cell.decoder)
     checked = cell.sizes.validation * (cell.encoder + training.validation_samples * cell.decoder)
     work = updates / per_epoch * cell.replicas * (learned + checked)
@@ -177,9 +183,7 @@ def _evaluate(cell: _Cell) -> tuple[float, float]:
 def _certify(cell: _Cell) -> tuple[float, float]:
     certify = cell.study.certify
     images = certify.images + certify.simulated
-    walks = certify.images + 2 * certify.simulated
-    walked = images * pilot_distributions(certify.distributions) + walks * certify.distributions
-    gradients = walked * certify.leapfrog * certify.chains
+    gradients = walked(certify) * certify.leapfrog * certify.chains
     samples = certify.simulated * cell.study.evaluate.samples
     work = cell.replicas * (2 * gradients + samples) * cell.decoder
     at_once = max(_ROWS, cell.replicas * certify.chains)
@@ -201,7 +205,9 @@ def _gaps(cell: _Cell) -> tuple[float, float]:
     samples = 3 * gaps.steps * SAMPLES_PER_STEP + 2 * gaps.samples
     work = cell.replicas * gaps.images * samples * cell.decoder
     rows = cell.replicas * gaps.images * SAMPLES_PER_STEP * cell.learning_row
-    noise = cell.replicas * gaps.images * (gaps.samples + 200) * (cell.study.model.latent + 8)
+    noise = (
+        cell.replicas * gaps.images * (gaps.samples + CHECK_SAMPLES) * (cell.study.model.latent + 8)
+    )
     pauses = gaps.steps * (_SECONDS_PER_UPDATE + cell.depth * _SECONDS_PER_LAYER)
     return _decoding(cell) + rows + noise + _stored(cell), pauses + work / _PER_SECOND
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flowdepth.settings.sections import Certify
+
 # Latent samples per image and step of a posterior's optimisation. At K = 32 and D = 8, 500 steps
 # with 16 reach what 2000 with 4 do not: there the noise of the steps holds the bound down, by 0.02
 # nats.
@@ -19,6 +21,14 @@ _PILOT_SHARE, _PILOT_LEAST = 4, 20
 def pilot_distributions(distributions: int) -> int:
     """Return how many distributions the pilot walk has before one of so many."""
     return max(_PILOT_LEAST, distributions // _PILOT_SHARE)
+
+
+def walked(certify: Certify) -> int:
+    """Return how many distributions images are annealed through, the pilots and ways back too."""
+    images = certify.images + certify.simulated
+    ways = certify.images + 2 * certify.simulated
+    length = certify.distributions
+    return images * pilot_distributions(length) + ways * length
 
 
 def rounds(steps: int) -> list[int]:

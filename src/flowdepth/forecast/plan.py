@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from flowdepth.base.errors import UserError
-from flowdepth.base.machine import gpus, processor
+from flowdepth.base.machine import gpus, processor, uses_gpu
 from flowdepth.base.words import aligned, duration, escape_output
 from flowdepth.cluster import demand
 from flowdepth.forecast import work
@@ -87,27 +87,26 @@ def report(jobs: Sequence[Job], study: Study, rates: Rates, cores: int) -> Itera
         return
     begun = time.time()
     costs = {job: cost(job, study, rates) for job in left}
-    yield ""
-    yield from table(costs)
-    yield ""
-    gpu = int(study.device == "cuda" or (study.device == "auto" and gpus() > 0))
-    at_once, units = (max(1, gpus()), "GPUs") if gpu else (cores, "cores")
+    yield from ["", *table(costs), ""]
+    at_once, units = (max(1, gpus()), "GPUs") if uses_gpu(study.device) else (cores, "cores")
     wall = wall_seconds(costs, at_once) + _SNAKEMAKE * rates.start
     age = begun - rates.oldest
     measured = "now" if age < 1 else f"{duration(age)} ago"
     yield f"about {duration(wall)} here ({processor()}; {units}: {at_once}), or less: training"
     yield "stops where patience ends, and the gaps' optimisation where it has converged"
     yield f"rates measured {measured}"
-    asked = [
-        (job.rule, replace(demand.demand(job.rule, study, job.depth, _replicas(job)), gpus=gpu))
-        for job in left
-        if job.depth is not None
-    ]
-    if asked:
-        yield ""
-        yield from demand.in_all(asked)
+    if asked := [*_asked(left, study)]:
+        yield from ["", *demand.in_all(asked)]
     notes = [f"note: {sentence}" for sentence in oddities(study)]
     yield from ["", *notes] if notes else []
+
+
+def _asked(jobs: Sequence[Job], study: Study) -> Iterator[tuple[str, demand.Demand]]:
+    gpu = int(uses_gpu(study.device))
+    for job in jobs:
+        if job.depth is not None:
+            first = demand.demand(job.rule, study, job.depth, _replicas(job))
+            yield job.rule, replace(first, gpus=gpu)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from flowdepth.cluster.demand import schedule
 from flowdepth.compute.streams import generator
 from flowdepth.data import catalogue, inputs, prepared
 from flowdepth.estimation.annealed import Sample, anneal
@@ -56,9 +57,12 @@ class Trial:
 
     @cached_property
     def _model(self) -> FlowVAE:
-        study = self.study
-        words = (study.model, study.flow, self.depth, self.height * self.width, self.seeds)
-        return build(*words, self.device, torch.float32).requires_grad_(False)
+        return self._built().requires_grad_(False)
+
+    def _built(self) -> FlowVAE:
+        pixels = self.height * self.width
+        words = (self.study.model, self.study.flow, self.depth, pixels, self.seeds)
+        return build(*words, self.device, torch.float32)
 
     def _pixels(self, count: int, levels: int = 2) -> Tensor:
         """Return random images uint8 [count, P]."""
@@ -67,21 +71,17 @@ class Trial:
         return torch.randint(levels, shape, dtype=torch.uint8, generator=noise).to(self.device)
 
     def _update(self, amount: int) -> int:
-        study, settings = self.study, self.study.train_settings()
-        per_epoch = min(amount, _EPOCH, -(-self.sizes.train // study.training.batch_size))
-        images = self._prepared(min(self.sizes.train, per_epoch * study.training.batch_size))
-        epochs = {"epochs": amount // per_epoch, "updates": None, "patience": None}
-        model = build(
-            *(settings.model, settings.flow, self.depth, images.pixels, self.seeds),
-            *(self.device, torch.float32),
-        )
+        training = self.study.training
+        per_epoch = min(amount, _EPOCH, schedule(training, self.sizes.train)[0])
+        images = self._prepared(min(self.sizes.train, per_epoch * training.batch_size))
+        short = {"epochs": amount // per_epoch, "updates": None, "patience": None}
         PackTraining(
-            model,
+            self._built(),
             self.seeds,
             lambda epoch: inputs.epoch_images(images, self.seeds, epoch, torch.float32),
             inputs.observed(images, "validation", torch.float32),
-            study.training.model_copy(update=epochs),
-            study.objective,
+            training.model_copy(update=short),
+            self.study.objective,
         ).run(lambda line: None)
         return amount // per_epoch * per_epoch
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from flowdepth.cluster.demand import parameters
+from flowdepth.cluster.demand import parameters, schedule
 from flowdepth.data import catalogue
-from flowdepth.estimation.lengths import CHECK_SAMPLES, MOST_POINTS, pilot_distributions, rounds
+from flowdepth.estimation.lengths import CHECK_SAMPLES, MOST_POINTS, rounds, walked
 from flowdepth.settings.study import Study
 
 # Figures in three forms and what is beside them.
@@ -23,9 +22,8 @@ def steps(stage: str, study: Study) -> dict[str, float]:
 
 
 def _train(study: Study) -> dict[str, float]:
-    training = study.training
-    per_epoch = math.ceil(catalogue.split_sizes(study.dataset).train / training.batch_size)
-    return {"update": training.updates or per_epoch * (training.epochs or 0)}
+    _, updates = schedule(study.training, catalogue.split_sizes(study.dataset).train)
+    return {"update": updates}
 
 
 def _evaluate(study: Study) -> dict[str, float]:
@@ -33,10 +31,7 @@ def _evaluate(study: Study) -> dict[str, float]:
 
 
 def _certify(study: Study) -> dict[str, float]:
-    certify = study.certify
-    images, simulated, length = certify.images, certify.simulated, certify.distributions
-    walked = (images + simulated) * pilot_distributions(length) + (images + 2 * simulated) * length
-    return {"distribution": walked, "image": simulated}
+    return {"distribution": walked(study.certify), "image": study.certify.simulated}
 
 
 def _gaps(study: Study) -> dict[str, float]:
