@@ -7,9 +7,11 @@ from unittest import mock
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowdepth.compute.devices import select
-from flowdepth.estimation.importance import Estimate, estimate, summarise_weights
+from flowdepth.estimation.importance import Estimate, _gpu_rows, estimate, summarise_weights
 from flowdepth.estimation.pareto import nested_sizes, pareto_k
 from flowdepth.settings.sections import Flow
 from helpers import Dying, KilledError, binary_images, closed_form, ppca, small_vae
@@ -187,6 +189,19 @@ def test_bfloat16_rounds_the_decoder_alone() -> None:
     assert not torch.equal(rounded.log_p, exact.log_p)
     assert (rounded.log_p - exact.log_p).abs().max() < 0.05
     assert (rounded.log_p - exact.log_p).mean().abs() < 0.01
+
+
+def test_rows_at_once_are_alike_on_cards_with_and_without_a_neighbour() -> None:
+    per_row = 6 * 784 * 4
+    assert _gpu_rows(80 * 2**30, per_row) == _gpu_rows(24 * 2**30, per_row) == 2**18
+
+
+@given(free=st.integers(0, 2**40), per_row=st.integers(1, 2**20))
+def test_rows_at_once_are_a_power_of_two_that_fits(free: int, per_row: int) -> None:
+    rows = _gpu_rows(free, per_row)
+    assert rows.bit_count() == 1
+    assert rows == 1 or rows * per_row <= free / 4
+    assert rows == 2**18 or 2 * rows * per_row > free / 4
 
 
 @pytest.mark.gpu

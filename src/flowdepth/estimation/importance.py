@@ -25,8 +25,8 @@ from flowdepth.model.vae import FlowVAE, Posterior
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# Latent points at once: on a GPU what a share of the free memory holds.
-_CPU_ROWS = 4096
+# Latent points at once: on a GPU as many as a share of its free memory holds, at most.
+_CPU_ROWS, _GPU_ROWS = 2**12, 2**18
 _GPU_MEMORY_SHARE = 0.25
 _BUFFERS_PER_ROW = 6
 # Images encoded at once: of a deep flow's few, the encoder's weights would be read for each.
@@ -226,5 +226,15 @@ def affordable_rows(model: FlowVAE, images: Tensor) -> int:
     if images.device.type == "cpu":
         return _CPU_ROWS
     free, _ = torch.cuda.mem_get_info(images.device)
-    per_row = _BUFFERS_PER_ROW * model.widest * images.element_size()
-    return max(1, int(_GPU_MEMORY_SHARE * free / per_row))
+    return _gpu_rows(free, _BUFFERS_PER_ROW * model.widest * images.element_size())
+
+
+def _gpu_rows(free: int, per_row: int) -> int:
+    """Return a power of two, the same for cards and neighbours that differ a little.
+
+    The shape of a product decides how it is rounded.
+    """
+    rows = _GPU_ROWS
+    while rows > 1 and rows * per_row > _GPU_MEMORY_SHARE * free:
+        rows //= 2
+    return rows
