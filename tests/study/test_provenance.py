@@ -11,6 +11,7 @@ import pytest
 
 from damage import DAMAGE, swap
 from flowdepth.base.errors import UserError
+from flowdepth.base.machine import processor
 from flowdepth.study import provenance
 from flowdepth.study.layout import PROVENANCE
 from flowdepth.study.provenance import bring_back, read, verify, verify_changed
@@ -90,6 +91,7 @@ def test_job_tells_the_files_that_it_read_and_wrote(pack: Path) -> None:
     assert facts["stage"] == "evaluate"
     assert facts["code"] == "code"
     assert facts["peak_memory_mb"] > 10
+    assert facts["processor"] == processor()
     provenance.verify_outputs(path)
 
 

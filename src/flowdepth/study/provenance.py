@@ -19,6 +19,7 @@ from typing import Any
 from flowdepth.base.environment import git, peak_memory_mb, versions
 from flowdepth.base.errors import UserError
 from flowdepth.base.files import digest, write_text
+from flowdepth.base.machine import processor
 from flowdepth.study.layout import PROVENANCE
 
 
@@ -106,6 +107,7 @@ class Recorder:
             "code": self.code,
             "git": self._git,
             "versions": versions("flowdepth", "torch", "numpy"),
+            "processor": processor(),
             "device": "cpu",
             "threads": 1,
             "peak_memory_mb": peak_memory_mb(),
