@@ -60,6 +60,8 @@ include: "workflow/rules/verify.smk"
 include: "workflow/rules/energies.smk"
 # Apart from the study: finished studies side by side -> results/compare.html
 include: "workflow/rules/compare.smk"
+# What git keeps of finished studies -> results/reference
+include: "workflow/rules/publish.smk"
 
 
 # `use rule` does not hand it on.
@@ -71,6 +73,7 @@ localrules:
     tables,
     report,
     paper,
+    publish,
 
 
 for depth in study.depths:

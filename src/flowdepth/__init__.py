@@ -11,6 +11,7 @@ from importlib import import_module
 _MODULES = {
     "load": "api",
     "binarise": "api",
+    "results": "analysis.reference",
     "FlowTransform": "model.flows.transform",
 }
 

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from flowdepth.monitor.jobs import Job, State
-from flowdepth.monitor.status import report
+from flowdepth.monitor.status import published, report
+from flowdepth.study import layout
 
 EPOCH = (
     "epoch 37  train -23.11  validation -23.50 nats (mean of 5 seeds)  beta 1.00  9,000 images/s"
@@ -68,3 +71,19 @@ def test_many_stale_jobs_share_one_line() -> None:
 
 def test_study_of_no_pack_has_no_table() -> None:
     assert report([job("prepare", "done")]) == "1 job: 1 done\n\nprepare  done\n"
+
+
+def test_status_tells_the_user_s_results_from_published_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = [Job("train", 0, "0-4", Path("results/digits/logs/train/K0.log"), "done", "")]
+    assert not [*published(mine)]
+    for name in ("digits", "mnist"):
+        record = layout.provenance("publish", layout.REFERENCE / name)
+        record.parent.mkdir(parents=True)
+        record.touch()
+    (layout.REFERENCE / "notes").mkdir()
+    assert [*published(mine)] == [
+        "yours: results/digits; published, in results/reference: digits, mnist"
+    ]

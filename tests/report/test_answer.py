@@ -150,3 +150,11 @@ def test_the_more_depths_the_clearer_the_best_has_to_be() -> None:
 def test_too_few_samples_for_a_shape_raise_no_warning() -> None:
     rows = [summary_row(0, 22.0) | {"k_hat_share_mean": NONE}]
     assert warning(pd.DataFrame(rows)) == ""
+
+
+def test_more_annealed_images_are_advised_where_they_alone_can_show_a_difference() -> None:
+    drowned = against(0, 4, -0.08, -0.02, 0.01) | {"correction_se": 0.05}
+    _, told = words(drowned, against(0, 8, -0.3, -0.1, 0.01))
+    assert "drowns the difference from K = 0 at K = 4; certify.images times 4" in told
+    _, untold = words(against(0, 4, -0.3, 0.29, 0.9) | {"correction_se": 0.05})
+    assert "drowns" not in untold

@@ -58,6 +58,8 @@ def refusal(**changes: object) -> str:
         ({"seeds": [*range(99)] * 2}, "seeds lists [0, 1, 2, 3,"),
         ({"name": "../evil"}, "name: found '../evil', expected match pattern"),
         *[({"name": name}, "name: found ") for name in HOSTILE_NAMES],
+        ({"name": "reference"}, "results/reference is the folder of published studies; choose"),
+        ({"name": "energies"}, "results/energies is the folder of `snakemake energies`; choose"),
         ({"dataset": {"root": "a\0b"}}, "dataset.root: found 'a\\x00b', expected match pattern"),
         ({"dataset": {"root": "$NO_SUCH/x"}}, "dataset.root: names NO_SUCH, which is not in the"),
         ({"dataset": {"root": "/a/${NO SUCH}"}}, "dataset.root: names NO SUCH, which is not in"),

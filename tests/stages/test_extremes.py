@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from flowdepth.report import style
 from flowdepth.report.figures import posteriors
 from flowdepth.settings.study import read_study
 from flowdepth.study.check import check
 from markup import Page
-from whole import run_study
+from whole import GREY, SMALL, quick_save, run_study
 
-NOISE = np.random.default_rng(0)
-GREY = NOISE.integers(0, 256, (60, 4, 4), dtype=np.uint8)
-TINY = 255 * NOISE.integers(0, 2, (40, 1, 2), dtype=np.uint8)
-MARK = {
-    "label": "US$",
-    "nll": 1e30,
-    "source": "a",
-    "quoted": "from memory",
-    "protocol": "c",
-    "depth": 2,
-}
-SMALL: dict[str, dict[str, Any]] = {
-    "model": {"hidden": [8], "latent": 2},
-    "training": {"epochs": 2, "batch_size": 8},
-    "objective": {"annealing": {"kind": "none"}},
-    "evaluate": {"samples": 20, "exact": True},
-    "certify": {"images": 2, "simulated": 1, "distributions": 5, "chains": 2},
-    "gaps": {"images": 2, "steps": 4, "samples": 10},
-    "report": {"published": [MARK]},
-}
+TINY = 255 * np.random.default_rng(0).integers(0, 2, (40, 1, 2), dtype=np.uint8)
 DIVERGING = {"training": {"learning_rate": 1e30}}
 GLOROT = {"initialisation": "glorot", "output_bias": "zeros"}
 GAUSSIAN = {"likelihood": "normal", "scale_start": 0.1, **GLOROT}
@@ -50,20 +28,6 @@ CASES: dict[str, tuple[dict[str, Any], np.ndarray]] = {
     "tiny images": ({"training": {"batch_size": 1}, "report": {"examples": 1}}, TINY),
     "a latent line": ({"model": {"latent": 1}}, GREY),
 }
-
-
-def quick_save(
-    figure: Figure, folder: Path, name: str, formats: Sequence[str] = style.FORMATS, title: str = ""
-) -> list[Path]:
-    """Draw once, coarsely: whatever can fail does."""
-    assert not title, title
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=20)
-    paths = [folder / f"{name}.{form}" for form in formats]
-    for path in paths:
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(picture.getvalue())
-    return paths
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -51,3 +51,11 @@ def test_studies_are_named_and_not_found_by_a_path(tmp_path: Path, name: str) ->
         UserError, match=r"studies: found .*, expected the name of a study, not a p"
     ):
         finished(["a", name], tmp_path / "results")
+
+
+def test_published_studies_are_named_by_their_folder(tmp_path: Path) -> None:
+    finish(tmp_path / "a")
+    finish(tmp_path / "reference" / "b")
+    assert list(finished(["a", "reference/b"], tmp_path)) == ["a", "reference/b"]
+    with pytest.raises(UserError, match="finished here: a, reference/b"):
+        finished(["c"], tmp_path)

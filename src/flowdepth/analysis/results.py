@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from flowdepth.analysis.certificate import read_certificates
 from flowdepth.analysis.columns import (
     CERTIFICATE,
     COMPARISONS,
@@ -90,9 +91,19 @@ class StudyResults:
         return first_examples(self.packs, self.metrics, self.study.report.examples)
 
     @cached_property
+    def annealed(self) -> pd.DataFrame:
+        """A row per kind of image, depth, seed and annealed image."""
+        return read_certificates(self.study, self.packs)
+
+    @cached_property
+    def gap_rows(self) -> pd.DataFrame:
+        """A row per depth, seed and image whose inference gap was split."""
+        return read_gaps(self.study, self.packs)
+
+    @cached_property
     def gaps(self) -> pd.DataFrame:
         """A row per depth: the inference gap, split."""
-        return gap_summary(read_gaps(self.study, self.packs), self.study.depths)
+        return gap_summary(self.gap_rows, self.study.depths)
 
     @cached_property
     def exact(self) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.base.words import escape_output
 from flowdepth.monitor.jobs import STATES, Job, read_plan
 from flowdepth.monitor.verify import verdict
+from flowdepth.study import layout
 
 WIDTH = 80
 
@@ -110,6 +111,14 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent="    ", break_on_hyphens=False)
 
 
+def published(jobs: Sequence[Job]) -> Iterator[str]:
+    """Yield which results are the user's and which were published, where there are such."""
+    there = sorted(path.name for path in layout.REFERENCE.glob("*") if layout.is_reference(path))
+    if there:
+        own = Path(*jobs[0].log.parts[:2])
+        yield f"yours: {own}; published, in {layout.REFERENCE}: {', '.join(there)}"
+
+
 def main() -> None:
     """Print the table of the study that the options name."""
     options = sys.argv[1:]
@@ -124,6 +133,7 @@ def main() -> None:
         print(report(jobs), end="")
         for fault in plan.damage():
             print(f"damaged: {fault}")
+        print("".join(f"\n{line}\n" for line in published(jobs)), end="")
         if sums:
             print(f"\n{verdict(Path(*jobs[0].log.parts[:2]))[0]}")
     except UserError as error:

@@ -128,8 +128,9 @@ def _estimators_share(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[
 
 
 def _too_few_annealed(vanilla: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
-    """Return how many annealed images would settle what so few cannot."""
-    drowned = vanilla[2 * vanilla["correction_se"] > vanilla["mean"].abs()]
+    """Return how many annealed images would settle what so few cannot, and seeds could."""
+    told_by_seeds = (vanilla["low"] > 0) | (vanilla["high"] < 0)
+    drowned = vanilla[told_by_seeds & (2 * vanilla["correction_se"] > vanilla["mean"].abs())]
     if drowned.empty:
         return []
     row = drowned.iloc[int(drowned["mean"].abs().argmax())]

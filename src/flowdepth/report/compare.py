@@ -12,14 +12,16 @@ import pandas as pd
 from flowdepth.analysis.columns import COMPARISONS, METRICS, SUMMARY
 from flowdepth.analysis.comparisons import VANILLA
 from flowdepth.analysis.readers import read_json, read_table
-from flowdepth.report import pages
+from flowdepth.report import pages, style
 from flowdepth.report.answer import answer, may_be_best
+from flowdepth.report.figures.overlay import overlay
 from flowdepth.report.registry import FIGURES
 from flowdepth.report.typesetting import BRACKET, intervals, p_value
 from flowdepth.settings.sections import flat
 from flowdepth.study import layout, provenance
 
 _STAGES = ("summarise", "figures", "tables")
+_KEPT_STAGES = ("publish", "rebuild")
 # The figure of each study.
 _FIGURE = next(one for one in FIGURES if one.name == "nll_by_depth")
 # Columns of the main table that fit beside another study's.
@@ -40,24 +42,38 @@ def page(folders: Sequence[Path]) -> str:
     return pages.render(
         "compare.html",
         studies=studies,
+        overlay=_overlay(studies) if len(studies) > 1 else "",
         overview=pages.rows(pd.DataFrame([study["row"] for study in studies])),
         differing=differing({study["name"]: study["settings"] for study in studies}),
     )
 
 
+def _overlay(studies: Sequence[dict[str, Any]]) -> str:
+    """Return the picture of all studies, of their NLLs only where these are of the same images."""
+    images = {json.dumps(study["images"], sort_keys=True) for study in studies}
+    summaries = {study["name"]: study["summary"] for study in studies}
+    with style.visual_language():
+        figure = overlay(summaries, comparable=len(images) == 1)
+        return pages.source(style.contents(figure, "svg"), "svg")
+
+
 def _study(folder: Path) -> dict[str, Any]:
-    needed = [layout.provenance(stage, folder) for stage in _STAGES]
+    stages = _KEPT_STAGES if layout.is_reference(folder) else _STAGES
+    needed = [layout.provenance(stage, folder) for stage in stages]
     for record in sorted({*needed, *provenance.records(folder)}):
         provenance.verify_outputs(record)
-    settings = read_json(folder / "provenance.json")["settings"]
+    facts = read_json(folder / "provenance.json")
+    settings, name = facts["settings"], _name(folder)
     summary = read_table(folder / "summary.csv", SUMMARY)
     compared = read_table(folder / "comparisons.csv", COMPARISONS)
     metrics = read_table(folder / "metrics.csv", METRICS)
     sentence = answer(summary, compared)
     figure = pages.figure(folder, _FIGURE)
-    figure["alternative"] += f" Study {folder.name}: {sentence}"
+    figure["alternative"] += f" Study {name}: {sentence}"
     return {
-        "name": folder.name,
+        "name": name,
+        "images": facts["data"]["sha256"]["test"],
+        "summary": summary,
         "settings": settings,
         "answer": sentence,
         "figure": figure,
@@ -65,8 +81,12 @@ def _study(folder: Path) -> dict[str, Any]:
             read_table(folder / "tables" / "nll_by_depth.csv", _SHOWN, text=True)[[*_SHOWN]]
         ),
         "best": [str(depth) for depth in may_be_best(metrics, summary)],
-        "row": overview(folder.name, settings, summary, compared),
+        "row": overview(name, settings, summary, compared),
     }
+
+
+def _name(folder: Path) -> str:
+    return f"{layout.REFERENCE.name}/{folder.name}" if layout.is_reference(folder) else folder.name
 
 
 def overview(

@@ -50,16 +50,21 @@ def figure(results: Path, shown: Figure) -> dict[str, Any]:
     UserError
         If its file is missing.
     """
-    kind, mime = ("png", "image/png") if shown.is_pixels else ("svg", "image/svg+xml")
+    kind = "png" if shown.is_pixels else "svg"
     files = layout.figure(results, shown.name)
-    data = base64.b64encode(_drawn(files[kind])).decode()
     return {
-        "source": f"data:{mime};base64,{data}",
+        "source": source(_drawn(files[kind]), kind),
         "section": shown.section,
         "is_pixels": shown.is_pixels,
         "alternative": _title(_drawn(files["svg"])) or shown.alternative,
         "caption": shown.caption,
     }
+
+
+def source(picture: bytes, kind: str) -> str:
+    """Return what stands in a page for the file of a picture, ``png`` or ``svg``."""
+    mime = {"png": "image/png", "svg": "image/svg+xml"}[kind]
+    return f"data:{mime};base64,{base64.b64encode(picture).decode()}"
 
 
 def _drawn(path: Path) -> bytes:

@@ -402,16 +402,20 @@ def code(study: Study, stage: str) -> str:
 
 
 def _modules(study: Study, stage: str) -> list[str]:
-    """Return the modules that draw the figures of a stage, or of ``paper``."""
-    drawn = paper_figures(study) if stage == "paper" else figures(study, stage)
+    """Return the modules that draw the figures of a stage, of ``paper``, or for ``rebuild``."""
+    drawn = figures(study, None if stage == "rebuild" else stage)
+    if stage == "paper":
+        drawn = paper_figures(study)
     return list(dict.fromkeys(f"report.figures.{one.module}" for one in drawn))
 
 
 def _templates(study: Study, stage: str) -> list[str]:
     parts = ("head.html", "parts.html", "style.css")
+    page = ("report.html", *parts, "sections", f"flows/{study.flow.kind}.html")
     names = {
-        "report": ("report.html", *parts, "sections", f"flows/{study.flow.kind}.html"),
+        "report": page,
         "compare": ("compare.html", *parts),
         "paper": ("paper.tex",),
+        "rebuild": (*page, "paper.tex"),
     }
     return [f"report/templates/{name}" for name in names.get(stage, ())]

@@ -142,13 +142,18 @@ def save(
     paths = {kind: folder / f"{name}.{kind}" for kind in formats}
     for kind, path in paths.items():
         # In memory first: on a full disk the PDF would end in an error of its own.
-        content = io.BytesIO()
-        metadata = _METADATA[kind] | ({"Title": title} if title else {})
-        figure.savefig(content, format=kind, metadata=metadata)
-        # Every form has the first one's layout, a tenth of the time of drawing.
-        figure.set_layout_engine("none")
-        write_bytes(path, content.getvalue())
+        write_bytes(path, contents(figure, kind, title))
     return [*paths.values()]
+
+
+def contents(figure: Figure, kind: str, title: str = "") -> bytes:
+    """Return the file of a ``kind`` that shows the figure."""
+    file = io.BytesIO()
+    metadata = _METADATA[kind] | ({"Title": title} if title else {})
+    figure.savefig(file, format=kind, metadata=metadata)
+    # Every form has the first one's layout, a tenth of the time of drawing.
+    figure.set_layout_engine("none")
+    return file.getvalue()
 
 
 def depth_colours(depths: Iterable[int]) -> dict[int, tuple[float, float, float]]:

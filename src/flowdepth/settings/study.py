@@ -33,6 +33,8 @@ from flowdepth.settings.values import Count, Depth, Index
 # File systems take names of 255 bytes; logs write more than the pack into one.
 LONGEST_PACK_NAME = 200
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+# Folders of results that are no study's.
+_TAKEN = {"energies": "of `snakemake energies`", "reference": "of published studies"}
 # By stage on a pack, what it depends on beside the training's sections.
 _OWN_SECTIONS = {
     "train": (),
@@ -72,6 +74,15 @@ class Study(Section):
                 raise ValueError(
                     f"{key} lists {shown(repeated)} more than once; list each value once"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _name_is_free(self) -> Study:
+        if self.name in _TAKEN:
+            raise ValueError(
+                f"name is {self.name}, but results/{self.name} is the folder {_TAKEN[self.name]}; "
+                "choose another"
+            )
         return self
 
     @model_validator(mode="after")

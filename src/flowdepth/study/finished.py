@@ -10,6 +10,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.base.files import digest
 from flowdepth.base.words import plain
 from flowdepth.settings.study import NAME
+from flowdepth.study import layout
 
 # What the page is made of.
 NEEDED = (
@@ -33,14 +34,19 @@ def finished(names: object, results: Path) -> dict[str, str]:
             f"{EXAMPLE}"
         )
     for name in map(str, names):
-        if not re.fullmatch(NAME.strip("^$"), name):
+        if not re.fullmatch(f"({layout.REFERENCE.name}/)?{NAME.strip('^$')}", name):
             raise UserError(
                 f"studies: found {plain(name)}, expected the name of a study, not a path: {EXAMPLE}"
             )
     missing = {str(name): _missing(results / str(name)) for name in names}
     if any(missing.values()):
         listed = "; ".join(f"{name} ({file} missing)" for name, file in missing.items() if file)
-        there = sorted(path.parent.name for path in results.glob("*/provenance.json"))
+        kept = f"{layout.REFERENCE.name}/*"
+        there = sorted(
+            path.parent.relative_to(results).as_posix()
+            for place in ("*", kept)
+            for path in results.glob(f"{place}/provenance.json")
+        )
         raise UserError(
             f"studies: no finished results of {listed}. Run each of them first, or leave it out; "
             f"finished here: {', '.join(there) or 'none'}"

@@ -13,6 +13,8 @@ from pathlib import Path
 from flowdepth.base.errors import UserError
 
 RESULTS = Path("results")
+# Of studies that are kept in few files, without models.
+REFERENCE = RESULTS / "reference"
 PROVENANCE = ".provenance.json"
 
 # By stage and name, what is written beside its provenance: for each pack ...
@@ -41,6 +43,18 @@ STUDY_OUTPUTS = {
     },
     "report": {"page": "report.html", "facts": "provenance.json"},
 }
+# What is kept of all packs of a study, by the attribute of its results that each file holds.
+KEPT = {
+    "history": "history.parquet",
+    "images": "images.parquet",
+    "annealed": "annealed.parquet",
+    "gap_rows": "gaps.parquet",
+    "exact": "exact.csv",
+    "estimators": "estimators.parquet",
+    "costs": "costs.csv",
+    "examples": "examples.safetensors",
+    "jobs": "jobs.json",
+}
 FIGURE_FORMS, TABLE_FORMS = ("svg", "pdf", "png"), ("csv", "md", "tex")
 
 
@@ -54,6 +68,11 @@ def provenance(stage: str, folder: Path) -> Path:
     """Return the provenance of what a stage wrote into the folder of its pack or study."""
     about_data = stage in ("prepare", "describe")
     return folder / ("data" if about_data else "") / f"{stage}{PROVENANCE}"
+
+
+def is_reference(folder: Path) -> bool:
+    """Return whether a folder holds a study that was kept."""
+    return provenance("publish", folder).exists()
 
 
 def unfinished(stage: str, pack: Path) -> Path:
