@@ -19,16 +19,17 @@ from flowdepth.base.files import digest
 from flowdepth.base.machine import processor
 from flowdepth.compute.devices import kind, select
 from flowdepth.report import registry
+from flowdepth.report.answer import answer, remarks
 from flowdepth.stages.rebuild import rebuild
 from flowdepth.study import layout, provenance
+from published import FOLDER, HEAD, STUDIES, rows
 
-FOLDER = home() / layout.REFERENCE
-STUDIES = ("binarized_mnist", "digits", "digits_normal", "mnist", "posterior2d")
 MEGABYTE = 10**6
 
 
-def test_every_published_study_is_there_and_no_other_file() -> None:
-    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(STUDIES)
+def test_published_studies_are_there_and_nothing_else() -> None:
+    assert {"binarized_mnist", "digits", "digits_normal", "mnist", "posterior2d"} < {*STUDIES}
+    assert sorted(path.name for path in FOLDER.iterdir()) == [*STUDIES]
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -97,3 +98,19 @@ def test_a_depth_trained_again_gives_the_published_numbers_to_the_last_bit(
     for stage, job in jobs.items():
         again = provenance.read(layout.provenance(stage, tmp_path / "K2" / "seeds0+1"))
         assert again["outputs"] == job["outputs"]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_page_of_results_says_what_was_kept(study: str) -> None:
+    page = (home() / "docs" / "results.md").read_text(encoding="utf-8")
+    results = flowdepth.results(FOLDER / study)
+    sentence = answer(results.summary, results.compared)
+    assert sentence in " ".join(page.replace("\n> ", " ").split())
+    assert "\n".join([HEAD, "|--:|--:|--:|--:|--:|", *rows(study)]) in page
+
+
+def test_the_readme_gives_the_answer_of_binarised_mnist() -> None:
+    words = " ".join((home() / "README.md").read_text(encoding="utf-8").split())
+    results = flowdepth.results(FOLDER / "binarized_mnist")
+    assert answer(results.summary, results.compared) in words
+    assert remarks(results.summary, results.compared)[0] in words
