@@ -102,10 +102,11 @@ def study_log(stage):
 def shown(exhibit, files):
     """The files of a figure or a table; Snakemake's own report shows the first."""
     caption = Path(".snakemake", "captions", f"{Path(files[0]).stem}.rst").absolute()
+    words = registry.caption(exhibit, study)
     if workflow.is_main_process and (
-        not caption.exists() or caption.read_text(encoding="utf-8") != exhibit.caption
+        not caption.exists() or caption.read_text(encoding="utf-8") != words
     ):
-        write_text(caption, exhibit.caption)
+        write_text(caption, words)
     category = registry.SECTIONS[exhibit.section]
     return [report(files[0], caption=str(caption), category=category), *files[1:]]
 

@@ -37,16 +37,42 @@ def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     return f"{_loses(done, best)}{_lead(done, best)}{_comparison(done, best, vanilla, places)}."
 
 
-def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
-    """Return what a reader must know beside the answer, a sentence each."""
+def headline(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
+    """Return which depths are better than none, in words; nothing where that cannot be told."""
+    rows = _made(comparisons, VANILLA)
+    if cannot_tell(summary) or rows["p_holm"].isna().all():
+        return ""
+    shown = is_shown(rows)
+    better, worse = (
+        rows.loc[shown & side, "depth"] for side in (rows["mean"] < 0, rows["mean"] > 0)
+    )
+    if better.empty:
+        lead = "No depth is shown to give unseen images a higher likelihood than no flow (K = 0)"
+    else:
+        gives = "gives" if len(better) == 1 else "give"
+        lead = f"{_depths(better)} {gives} unseen images a higher likelihood than no flow (K = 0)"
+        if (others := rows.loc[~shown, "depth"]).size:
+            lead += f"; of {_depths(others)} that is not shown"
+    return lead + (f"; {_depths(worse)} a lower one." if len(worse) else ".")
+
+
+def findings(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """Return how far the gain reaches, a sentence each: between depths, and beside the whole."""
     if cannot_tell(summary):
-        return _failures(summary)
-    found = [
+        return []
+    return [
+        *_part_of_the_gap(summary, comparisons),
         *_estimators_share(summary, comparisons),
-        *_against_vanilla(_made(comparisons, VANILLA)),
         *_steps(_made(comparisons, NEIGHBOUR)),
         *_slope(_made(comparisons, TREND), _places(comparisons)),
     ]
+
+
+def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """Return what a reader must know beside the answer and `findings`, a sentence each."""
+    if cannot_tell(summary):
+        return _failures(summary)
+    found = []
     if comparisons["p"].notna().any():
         found.append(
             "A difference is shown where the p-value of the paired t-test over seeds is below "
@@ -112,12 +138,11 @@ def warning(summary: pd.DataFrame) -> str:
 
 def _estimators_share(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
     """Return how much of the best depth's gain by importance sampling is the estimator's."""
-    rows, done = _made(comparisons, VANILLA), summary[summary["seeds"] > 0]
-    best = int(done.iloc[int(done["nll_mean"].argmin())]["depth"]) if len(done) else 0
-    rows = rows[rows["depth"] == best]
+    rows = _best_against_vanilla(summary, comparisons)
     if rows.empty or not is_certified(summary):
         return []
     row, places = rows.iloc[0], _places(comparisons)
+    best = row["depth"]
     gains = -pd.Series([row["mean"] + row["shift_mean"], row["mean"]])
     by_importance, corrected = signed(gains, places)
     share = -row[["shift_mean", "shift_high", "shift_low"]].set_axis(_PARTS)
@@ -125,6 +150,27 @@ def _estimators_share(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[
         f"By importance sampling K = {best} gains {by_importance} nats over K = 0, corrected "
         f"{corrected}: the estimator's share of the gain is {_with_interval(share, places)}."
     ]
+
+
+def _part_of_the_gap(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """Return how large the best depth's gain is beside what its bound lacks without a flow."""
+    rows = _best_against_vanilla(summary, comparisons)
+    if not is_shown(rows).any() or rows.iloc[0]["mean"] >= 0:
+        return []
+    vanilla = summary[summary["depth"] == 0].iloc[0]
+    lacking, gain = vanilla["neg_elbo_mean"] - vanilla["nll_mean"], -rows.iloc[0]["mean"]
+    places = _places(comparisons)
+    return [
+        f"The gain, {gain:.{places}f} nats an image, is {100 * gain / lacking:.0f} % of the "
+        f"{lacking:.{places}f} nats by which the ELBO of K = 0 falls short of the log-likelihood."
+    ]
+
+
+def _best_against_vanilla(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparison of the best depth with K = 0; no row where there is none."""
+    rows, done = _made(comparisons, VANILLA), summary[summary["seeds"] > 0]
+    best = int(done.iloc[int(done["nll_mean"].argmin())]["depth"]) if len(done) else 0
+    return rows[rows["depth"] == best]
 
 
 def _too_few_annealed(vanilla: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
@@ -164,6 +210,14 @@ def may_be_best(metrics: pd.DataFrame, summary: pd.DataFrame) -> list[int]:
         and found.mean > 2 * math.hypot(corrections[depth], corrections[other])
     }
     return [depth for depth in depths if depth not in beaten] if beaten else []
+
+
+def excluded(metrics: pd.DataFrame, summary: pd.DataFrame) -> list[int]:
+    """Return the depths that are shown not to be the best, those `may_be_best` leaves out."""
+    best = may_be_best(metrics, summary)
+    return [
+        depth for depth in summary.loc[summary["seeds"] > 0, "depth"] if best and depth not in best
+    ]
 
 
 def is_shown(comparisons: pd.DataFrame) -> pd.Series:
@@ -256,18 +310,6 @@ def _count(tests: int) -> str:
     return "1 comparison" if tests == 1 else f"{tests} comparisons"
 
 
-def _against_vanilla(rows: pd.DataFrame) -> list[str]:
-    shown = rows[is_shown(rows)]
-    return [
-        f"Shown to be {side} K = 0: K = {_list(depths.map(str).tolist())}."
-        for side, depths in (
-            ("below", shown.loc[shown["mean"] < 0, "depth"]),
-            ("above", shown.loc[shown["mean"] > 0, "depth"]),
-        )
-        if len(depths)
-    ]
-
-
 def _steps(rows: pd.DataFrame) -> list[str]:
     """Return the sentence on neighbouring depths, where it says more than the one above."""
     if len(rows) < 2 or rows["p_holm"].isna().all():
@@ -296,6 +338,10 @@ def _failures(summary: pd.DataFrame) -> list[str]:
     verb = "is" if failed == 1 else "are"
     text = f"{failed} of {total} trainings failed and {verb} left out of every mean."
     return [text] if failed else []
+
+
+def _depths(depths: pd.Series) -> str:
+    return f"K = {_list(depths.map(str).tolist())}"
 
 
 def _list(words: list[str]) -> str:

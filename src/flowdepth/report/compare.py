@@ -13,7 +13,7 @@ from flowdepth.analysis.columns import COMPARISONS, METRICS, SUMMARY
 from flowdepth.analysis.comparisons import VANILLA
 from flowdepth.analysis.readers import read_json, read_table
 from flowdepth.report import pages, style
-from flowdepth.report.answer import answer, may_be_best
+from flowdepth.report.answer import answer, excluded, headline
 from flowdepth.report.figures.overlay import overlay
 from flowdepth.report.registry import FIGURES
 from flowdepth.report.typesetting import BRACKET, intervals, p_value
@@ -75,12 +75,13 @@ def _study(folder: Path) -> dict[str, Any]:
         "images": facts["data"]["sha256"]["test"],
         "summary": summary,
         "settings": settings,
+        "headline": headline(summary, compared),
         "answer": sentence,
         "figure": figure,
         "table": pages.rows(
             read_table(folder / "tables" / "nll_by_depth.csv", _SHOWN, text=True)[[*_SHOWN]]
         ),
-        "best": [str(depth) for depth in may_be_best(metrics, summary)],
+        "excluded": [*map(str, excluded(metrics, summary))],
         "row": overview(name, settings, summary, compared),
     }
 

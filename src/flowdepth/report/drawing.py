@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -40,10 +40,14 @@ def write(
         return style.save(style.notice(said), folder, figure.name, formats, title=said)
 
 
-def write_figures(stage: str, results: StudyResults) -> Iterator[Path]:
-    """Draw the figures of a stage as SVG, PDF and PNG; yield their files."""
+def write_figures(
+    stage: str,
+    results: StudyResults,
+    forms: Callable[[Figure], Sequence[str]] = lambda figure: style.FORMATS,
+) -> Iterator[Path]:
+    """Draw the figures of a stage, each in its ``forms``; yield their files."""
     folder = results.folder / "figures"
     with style.visual_language():
         for figure in registry.figures(results.study, stage):
-            yield from write(figure, results, folder)
-            print(f"wrote {folder / figure.name} as {', '.join(style.FORMATS)}", flush=True)
+            yield from write(figure, results, folder, forms(figure))
+            print(f"wrote {folder / figure.name} as {', '.join(forms(figure))}", flush=True)

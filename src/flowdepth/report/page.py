@@ -12,10 +12,21 @@ from flowdepth.analysis.columns import CORRECTED
 from flowdepth.analysis.results import StudyResults
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report import pages, registry
-from flowdepth.report.answer import answer, is_certified, loose, may_be_best, remarks, warning
+from flowdepth.report.answer import (
+    answer,
+    excluded,
+    findings,
+    headline,
+    is_certified,
+    loose,
+    remarks,
+    warning,
+)
 from flowdepth.report.citation import bibtex
 from flowdepth.report.endings import unfinished
+from flowdepth.report.heading import about
 from flowdepth.report.limits import limits
+from flowdepth.report.protocol import protocol
 from flowdepth.report.registry import Figure, Table
 from flowdepth.report.setting import set_table
 from flowdepth.settings.sections import flat
@@ -40,6 +51,7 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         If a table or figure of the study is missing.
     """
     study, metrics = results.study, results.metrics
+    own, defaults = protocol(study)
     sentence = answer(results.summary, results.compared)
     return pages.render(
         "report.html",
@@ -47,8 +59,11 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         sections=_sections(study),
         shown=[],
         placed=[],
+        about=about(results, facts),
+        headline=headline(results.summary, results.compared),
         answer=sentence,
-        best=[str(depth) for depth in may_be_best(metrics, results.summary)],
+        findings=findings(results.summary, results.compared),
+        excluded=[*map(str, excluded(metrics, results.summary))],
         remarks=remarks(results.summary, results.compared),
         warning=warning(results.summary),
         is_certified=is_certified(results.summary),
@@ -60,7 +75,8 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         seeds=_seed_rows(metrics),
         failures=metrics[metrics["status"] == "failed"].to_dict("records"),
         understood=facts["data"]["understood"],
-        protocol=[(k, v) for k, v in _pairs(facts["settings"]) if not _says_nothing(k, v)],
+        own=own,
+        defaults=defaults,
         citation=bibtex(facts),
         mixed=facts["mixed"],
         provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
@@ -80,7 +96,11 @@ def _sections(study: Study) -> dict[str, str]:
 
 def _figures(results: StudyResults, sentence: str) -> dict[str, dict[str, Any]]:
     wanted = registry.figures(results.study)
-    figures = {one.name: pages.figure(results.folder, one) for one in wanted}
+    figures = {
+        one.name: pages.figure(results.folder, one)
+        | {"caption": registry.caption(one, results.study)}
+        for one in wanted
+    }
     figures["nll_by_depth"]["alternative"] += f" {sentence}"
     return figures
 
@@ -90,7 +110,7 @@ def _tables(results: StudyResults) -> dict[str, dict[str, Any]]:
         table.name: {
             "section": table.section,
             "title": table.title,
-            "caption": table.caption,
+            "caption": registry.caption(table, results.study),
             "rows": pages.rows(set_table(table, results))
             if table.stage == "report"
             else pages.text_table(layout.table(results.folder, table.name)["csv"]),
@@ -113,11 +133,6 @@ def _text(value: str | float | None) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() else f"{value:.4f}"
     return str(value)
-
-
-def _says_nothing(key: str, value: str) -> bool:
-    """Return whether a setting is how to read images of one's own, and left open."""
-    return key.startswith("dataset.") and value == "null"
 
 
 def _pairs(node: dict[str, Any]) -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ def _equation(latex: str) -> Markup:
 
 
 def figure(results: Path, shown: Figure) -> dict[str, Any]:
-    """Return what a page shows of a figure: its source, caption and alternative text.
+    """Return what a page shows of a figure: its source and alternative text.
 
     Raises
     ------
@@ -57,7 +57,6 @@ def figure(results: Path, shown: Figure) -> dict[str, Any]:
         "section": shown.section,
         "is_pixels": shown.is_pixels,
         "alternative": _title(_drawn(files["svg"])) or shown.alternative,
-        "caption": shown.caption,
     }
 
 

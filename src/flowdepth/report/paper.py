@@ -12,7 +12,7 @@ from markupsafe import Markup
 from flowdepth.analysis.results import StudyResults
 from flowdepth.base.files import write_text
 from flowdepth.report import registry, style
-from flowdepth.report.answer import answer, is_certified, may_be_best, remarks, warning
+from flowdepth.report.answer import answer, findings, is_certified, may_be_best, remarks, warning
 from flowdepth.report.drawing import write
 from flowdepth.report.tables import nll_by_depth
 from flowdepth.report.typesetting import escape_latex, latex
@@ -28,11 +28,11 @@ def paper(
     text = _template().render(
         study=study,
         answer=answer(summary, compared),
-        remarks=remarks(summary, compared),
+        remarks=[*findings(summary, compared), *remarks(summary, compared)],
         warning=warning(summary),
         is_certified=is_certified(summary),
         best=best,
-        figures={one.name: one.caption for one in registry.paper_figures(study)},
+        figures={one.name: registry.caption(one, study) for one in registry.paper_figures(study)},
     )
     return {"tex": text, "table": latex(nll_by_depth(summary), best)}
 

@@ -56,6 +56,14 @@ def _is_checked_exactly(study: Study) -> bool:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A sentence of a caption, and whether it holds of a study's figure."""
+
+    text: str
+    when: Callable[[Study], bool]
+
+
+@dataclass(frozen=True)
 class Figure:
     """A figure: function ``name`` of ``report/figures/<module>.py`` draws it.
 
@@ -65,6 +73,8 @@ class Figure:
         Of the page.
     caption, alternative
         What stands below it, and what somebody hears who cannot see it.
+    notes
+        Sentences that follow the caption where they hold.
     stage
         The rule that draws it.
     when
@@ -84,6 +94,7 @@ class Figure:
     when: Callable[[Study], bool] = _always
     in_paper: bool = False
     is_pixels: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,7 @@ class Table:
     caption: str
     stage: str = "tables"
     when: Callable[[Study], bool] = _always
+    notes: tuple[Note, ...] = ()
 
 
 FIGURES = (
@@ -107,16 +119,24 @@ FIGURES = (
         module="likelihood",
         section="answer",
         caption=(
-            "Test NLL by flow depth. Above: every seed a dot, the mean over seeds with its 95 %"
-            " t-interval beside them, corrected for the bias of importance sampling where some "
-            f"images were annealed, and hollow where none were and more than "
-            f"{100 * WARNING_SHARE:.0f} % of the"
-            f" images have weights of a Pareto shape above {K_HAT_LIMIT}; the dashed line is the"
-            " mean of K = 0, a solid one the baseline where it is near. Below, where K = 0 was "
-            "trained: the difference from K = 0 paired by seed, with its 95 % t-interval, not "
-            "corrected for the number of depths. Grey diamonds, and dotted lines for other models, "
-            "are published numbers where the study"
-            " names any; arrows tell of those beyond the axis."
+            "Above, where K = 0 was trained: the difference in test NLL from K = 0, paired by seed,"
+            " not corrected for the number of depths. Below: the test NLL; the dashed line is the "
+            "mean of K = 0. Every seed is a dot, the mean over seeds stands beside with its 95 % "
+            "t-interval."
+        ),
+        notes=(
+            Note("Corrected for the bias of importance sampling.", _is_certified),
+            Note(
+                "Means are hollow where more than "
+                f"{100 * WARNING_SHARE:.0f} % of the images have weights of a Pareto shape above "
+                f"{K_HAT_LIMIT}.",
+                lambda study: not _is_certified(study),
+            ),
+            Note(
+                "Grey diamonds, and dotted lines for other models, are published numbers; arrows "
+                "tell of those beyond the axis.",
+                lambda study: bool(study.report.published),
+            ),
         ),
         alternative="Test NLL in nats against the number K of flow layers.",
         in_paper=True,
@@ -193,12 +213,14 @@ FIGURES = (
     Figure(
         name="learning_curves",
         module="training",
-        section="gap",
+        section="trust",
         caption=(
-            "Validation ELBO at beta = 1 by epoch: thin lines are seeds, bold ones the mean "
-            "over finished seeds, dashed at K = 0. Early epochs may lie below the axis."
+            "The objective of training images, and the ELBO of validation images at beta = 1, by "
+            "epoch: thin lines are seeds, bold ones the mean over finished seeds, dashed at K = 0. "
+            "Ticks at the foot are the epochs whose models were kept. Early epochs may lie below "
+            "the axis."
         ),
-        alternative="Validation ELBO in nats by epoch, a line for each depth.",
+        alternative="ELBO in nats by epoch, a line for each depth.",
     ),
     Figure(
         name="posteriors",
@@ -276,15 +298,22 @@ TABLES = (
     Table(
         name="comparisons",
         section="numbers",
-        title="Differences between depths",
+        title="Differences from K = 0",
         caption=(
-            "Differences in NLL, in nats per image, negative where the deeper flow is better: each "
-            "depth against K = 0, each against the next lower depth of the grid, and the change "
-            "with each doubling of K over K >= 1. Paired by seed, with 95 % t-intervals and the "
-            "p-values of paired t-tests, plain and with Holm's correction for the number of "
-            "comparisons of the kind. Over images: each image averaged over the seeds first; the "
-            "last column is the share of images that the deeper flow improves, both by importance "
-            "sampling alone."
+            "Each depth's NLL less that of K = 0, in nats per image, negative where the flow is "
+            "better. Paired by seed, with 95 % t-intervals and the p-values of paired t-tests, "
+            "plain and with Holm's correction for the number of depths. Over images: each image "
+            "averaged over the seeds first; the last column is the share of images that the flow "
+            "improves, both by importance sampling alone."
+        ),
+    ),
+    Table(
+        name="neighbours",
+        section="numbers",
+        title="Differences between neighbouring depths",
+        caption=(
+            "Each depth's NLL less that of the next lower depth of the grid, and in the last row "
+            "the mean change with each doubling of K over K >= 1; otherwise as above."
         ),
     ),
     Table(
@@ -384,6 +413,11 @@ def figures(study: Study, stage: str | None = None) -> list[Figure]:
 def tables(study: Study, stage: str | None = None) -> list[Table]:
     """Return the tables of a study, or those that one stage sets, in the page's order."""
     return [one for one in TABLES if one.when(study) and stage in (None, one.stage)]
+
+
+def caption(exhibit: Figure | Table, study: Study) -> str:
+    """Return what stands below a figure or a table of a study."""
+    return " ".join([exhibit.caption, *(note.text for note in exhibit.notes if note.when(study))])
 
 
 def paper_figures(study: Study) -> list[Figure]:

@@ -27,9 +27,9 @@ from flowdepth.study.layout import FIGURE_FORMS
 WIDTH = 5.0  # inches; type of 9 pt stays readable when printed one column (3.3 inches) wide
 HEIGHT = 3.2
 INK = "#222222"
-GREY = "#7a7a7a"  # K = 0 and everything drawn for comparison
+GREY = "#6f6f6f"  # K = 0 and everything drawn for comparison
 ACCENT = "#1f5f8b"
-CONTRAST = "#b0662a"  # the one quantity shown beside the NLL
+CONTRAST = "#a86026"  # the one quantity shown beside the NLL
 DASHED = (0, (4, 3))  # K = 0 where it is a line
 FORMATS = FIGURE_FORMS
 GREYS = mpl.colormaps["gray"].resampled(256)  # however many a matplotlibrc gives it
@@ -157,9 +157,12 @@ def contents(figure: Figure, kind: str, title: str = "") -> bytes:
 
 
 def depth_colours(depths: Iterable[int]) -> dict[int, tuple[float, float, float]]:
-    """Return a colour a depth: neutral grey for K = 0, then light to dark as K grows."""
+    """Return a colour a depth: neutral grey for K = 0, then darker as K grows.
+
+    Each has a contrast of at least 4.5 to white, because it also colours text.
+    """
     layered = sorted(set(depths) - {0})
-    palette = sns.color_palette("crest", as_cmap=True)(np.linspace(0.2, 1, max(len(layered), 1)))
+    palette = sns.color_palette("crest", as_cmap=True)(np.linspace(0.54, 1, max(len(layered), 1)))
     colours = {k: tuple(rgba[:3]) for k, rgba in zip(layered, palette, strict=False)}
     return {0: mpl.colors.to_rgb(GREY), **colours}
 
@@ -189,6 +192,17 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
     axes.set_xticks(positions, [str(k) if k in shown else "" for k in depths])
     axes.set_xlim(low, high)
     axes.set_xlabel("flow layers K  (log scale; 0 = vanilla VAE)")
+    if {0, *depths} == {*depths} and len(depths) > 1:
+        _break_axis(axes, 0.5)
+
+
+def _break_axis(axes: Axes, position: float) -> None:
+    """Mark that a logarithmic axis begins anew at a position."""
+    slanted: Any = [(-0.5, -1), (0.5, 1)]
+    mark: dict[str, Any] = {"marker": slanted, "ms": 7, "mew": 0.8, "color": "#9a9a9a"}
+    place = axes.get_xaxis_transform()
+    for side in (-0.05, 0.05):
+        axes.plot([position + side], [0], clip_on=False, transform=place, **mark)
 
 
 def mark_failed(axes: Axes, depths: Iterable[int]) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from flowdepth.analysis.columns import ESTIMATES
-from flowdepth.analysis.comparisons import NEIGHBOUR, TREND, VANILLA
+from flowdepth.analysis.comparisons import TREND, VANILLA
 from flowdepth.analysis.statistics import decimals
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report.answer import cannot_tell, doubtful, is_certified, is_shown, nll_places
 from flowdepth.report.typesetting import (
     BRACKET,
     PLUS_MINUS,
+    grouped,
     intervals,
     p_value,
     percent,
@@ -27,7 +28,6 @@ from flowdepth.settings.sections import Published
 from flowdepth.settings.study import Study
 
 MARK = " †"
-_COMPARED_WITH = {VANILLA: "vanilla, K = {}", NEIGHBOUR: "next lower, K = {}"}
 
 
 def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
@@ -36,17 +36,14 @@ def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
     nll = intervals(summary, "nll_", BRACKET)
     columns = {
         "K": summary["depth"].map(str),
-        "seeds": _seeds(summary),
-        "−ELBO ± 95 %": intervals(summary, "neg_elbo_", PLUS_MINUS),
+        "difference from K = 0 [95 %]": intervals(summary, "nll_difference_", BRACKET, sign="+"),
         "NLL [95 %]": [text + MARK * mark for text, mark in zip(nll, marked, strict=True)],
         **_by_importance(summary),
-        "difference from K = 0 [95 %]": intervals(summary, "nll_difference_", BRACKET, sign="+"),
+        "−ELBO ± 95 %": intervals(summary, "neg_elbo_", PLUS_MINUS),
     }
     if "bits_per_dim_mean" in summary:
         columns["bits/dim"] = plain(summary["bits_per_dim_mean"], 3)
-    for metric in (metric for metric in ESTIMATES if metric.heading):
-        columns[metric.heading] = plain(summary[f"{metric.name}_mean"], metric.places)
-    columns["parameters"] = plain(summary["parameters"], 0)
+    columns |= {"seeds": _seeds(summary), "parameters": grouped(summary["parameters"])}
     rows = _with_failures(pd.DataFrame(columns), summary, keep=("K", "seeds"))
     return pd.concat([rows, _baseline(summary)], ignore_index=True).fillna("")
 
@@ -83,6 +80,11 @@ def errors(summary: pd.DataFrame, convergence: pd.DataFrame) -> pd.DataFrame:
         "SE across test images": significant(summary["nll_image_se"]),
         "Monte-Carlo SE": ["unknown" if u else e for u, e in zip(unknown, noise, strict=True)],
         **_correction(summary),
+        **{
+            metric.heading: plain(summary[f"{metric.name}_mean"], metric.places)
+            for metric in ESTIMATES
+            if metric.heading
+        },
         f"images with k_hat > {K_HAT_LIMIT}": percent(summary["k_hat_share_mean"]),
         **_last_step(summary, convergence),
     }
@@ -123,20 +125,27 @@ def _last_step(summary: pd.DataFrame, convergence: pd.DataFrame) -> dict[str, li
 
 
 def comparisons(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the differences between depths as text, a row per comparison and one for the trend."""
-    rows = [*compared[["kind", "reference", "depth"]].itertuples(index=False)]
-    return pd.DataFrame(
-        {
-            "K": [_depths(*row) for row in rows],
-            "compared with": [_reference(kind, lower) for kind, lower, _ in rows],
-            "seeds": _seeds(compared),
-            "difference in NLL [95 %]": intervals(compared, "", BRACKET, sign="+"),
-            "p": compared["p"].map(p_value),
-            "p (Holm)": compared["p_holm"].map(p_value),
-            "over images ± SE": with_error(compared["image_mean"], compared["image_se"]),
-            "images improved": percent(compared["image_share_improved"]),
-        }
-    )
+    """Return the differences from K = 0 as text, a row per depth."""
+    rows = compared[compared["kind"] == VANILLA]
+    return pd.DataFrame({"K": rows["depth"].map(str), **_differences(rows)})
+
+
+def neighbours(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the differences between neighbouring depths as text, and a row for the trend."""
+    rows = compared[compared["kind"] != VANILLA]
+    steps = zip(rows["kind"], rows["reference"], rows["depth"], strict=True)
+    return pd.DataFrame({"K": [_step(*step) for step in steps], **_differences(rows)})
+
+
+def _differences(rows: pd.DataFrame) -> dict[str, list[str]]:
+    return {
+        "seeds": _seeds(rows),
+        "difference in NLL [95 %]": intervals(rows, "", BRACKET, sign="+"),
+        "p": [*rows["p"].map(p_value)],
+        "p (Holm)": [*rows["p_holm"].map(p_value)],
+        "over images ± SE": with_error(rows["image_mean"], rows["image_se"]),
+        "images improved": percent(rows["image_share_improved"]),
+    }
 
 
 def exact(exact: pd.DataFrame) -> pd.DataFrame:
@@ -199,7 +208,7 @@ def costs(costs: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) ->
     return pd.DataFrame(
         {
             "K": seconds.index.map(str),
-            "parameters": plain(summary.set_index("depth")["parameters"][seconds.index], 0),
+            "parameters": grouped(summary.set_index("depth")["parameters"][seconds.index]),
             "seconds of training per seed": plain(train, 1),
             "seconds of evaluation per seed": plain(seconds["evaluate_seconds"], 1),
             "peak memory (MB)": plain(depths["peak_memory_mb"].max(), 0),
@@ -262,12 +271,8 @@ def _price_of_a_nat(train: pd.Series, compared: pd.DataFrame) -> pd.Series:
     return price
 
 
-def _depths(kind: str, reference: int, depth: int) -> str:
-    return f"{reference}–{depth}" if kind == TREND else str(depth)
-
-
-def _reference(kind: str, reference: int) -> str:
-    return "per doubling of K" if kind == TREND else _COMPARED_WITH[kind].format(reference)
+def _step(kind: str, lower: int, depth: int) -> str:
+    return f"per doubling, {lower} to {depth}" if kind == TREND else f"{lower} to {depth}"
 
 
 def _seeds(frame: pd.DataFrame) -> list[str]:

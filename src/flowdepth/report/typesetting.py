@@ -51,7 +51,12 @@ def signed(values: Iterable[float], places: int) -> list[str]:
 
 def plain(values: Iterable[float], places: int) -> list[str]:
     """Return numbers as text; unknown ones are empty."""
-    return ["" if pd.isna(value) else f"{value:z.{places}f}" for value in values]
+    return ["" if pd.isna(value) else f"{value:z.{places}f}".replace("-", "−") for value in values]
+
+
+def grouped(values: Iterable[float]) -> list[str]:
+    """Return whole numbers as text, their thousands apart; unknown ones are empty."""
+    return ["" if pd.isna(value) else f"{value:,.0f}" for value in values]
 
 
 def significant(values: Iterable[float]) -> list[str]:

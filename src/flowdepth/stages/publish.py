@@ -13,7 +13,7 @@ from flowdepth.base.files import write_bytes
 from flowdepth.report import registry
 from flowdepth.settings.study import Study
 from flowdepth.stages.command import run, study_command
-from flowdepth.stages.rebuild import drawn_from_models, rebuild
+from flowdepth.stages.rebuild import drawn_from_models, forms, rebuild
 from flowdepth.study import layout, provenance
 from flowdepth.study.jobs import wants
 
@@ -62,10 +62,10 @@ def _pictures(study: Study, folder: Path, target: Path) -> Iterator[Path]:
     """Copy the figures that are drawn from models, which are not kept; yield the copies."""
     for figure in registry.figures(study):
         if drawn_from_models(figure):
-            copies = layout.figure(target, figure.name)
-            for form, path in layout.figure(folder, figure.name).items():
-                provenance.verify(path)
-                write_bytes(copies[form], path.read_bytes())
+            drawn, copies = (layout.figure(at, figure.name) for at in (folder, target))
+            for form in forms(figure):
+                provenance.verify(drawn[form])
+                write_bytes(copies[form], drawn[form].read_bytes())
                 yield copies[form]
 
 

@@ -46,6 +46,11 @@ def drawn_from_models(figure: Figure) -> bool:
     return figure.stage == "posteriors"
 
 
+def forms(figure: Figure) -> tuple[str, ...]:
+    """Return in which forms a figure is kept: as pixels only where the page shows them."""
+    return layout.FIGURE_FORMS if figure.is_pixels else ("svg", "pdf")
+
+
 def rebuild(folder: Path) -> Iterator[Path]:
     """Make everything that a reader looks at from what was kept in ``folder``; yield the files.
 
@@ -71,7 +76,7 @@ def _pages(results: Reference) -> Iterator[Path]:
     for stage in dict.fromkeys(
         one.stage for one in registry.figures(study) if not drawn_from_models(one)
     ):
-        yield from write_figures(stage, results)
+        yield from write_figures(stage, results, forms)
     for stage in dict.fromkeys(one.stage for one in registry.tables(study)):
         if stage != "report":
             yield from write_tables(stage, results)

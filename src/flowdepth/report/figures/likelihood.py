@@ -18,25 +18,33 @@ from flowdepth.settings.sections import Published
 def nll_by_depth(
     metrics: pd.DataFrame, summary: pd.DataFrame, published: Sequence[Published] = ()
 ) -> Figure:
-    """Draw the test NLL against K, every seed a dot; below it the paired difference from K = 0.
+    """Draw the paired difference in test NLL from K = 0, every seed a dot; below it the NLL itself.
 
-    Intervals of two means may overlap although the paired difference is clear, so that the lower
+    Intervals of two means may overlap although the paired difference is clear, so that the upper
     panel, where there is something to compare, is the one that answers the question.
     """
     compared = summary["nll_difference_mean"].notna().any()
-    figure = style.new_figure(height=1.5 * style.HEIGHT if compared else style.HEIGHT)
+    figure = style.new_figure(height=1.35 * style.HEIGHT if compared else style.HEIGHT)
     panels = figure.subplots(2 if compared else 1, sharex=True, squeeze=False)[:, 0]
-    _levels(panels[0], metrics, summary)
     if compared:
-        _means(panels[1], summary, "nll_difference", style.ACCENT)
-        _reference(panels[1], 0.0)
-        panels[1].set_ylabel("difference from K = 0\n(nats, paired by seed)")
+        _differences(panels[0], metrics, summary)
+    _levels(panels[-1], metrics, summary)
     depths = summary["depth"].tolist()
     style.depth_axis(panels[-1], depths)
     if published and summary["seeds"].any():
-        mark_published(panels[0], published, depths)
+        mark_published(panels[-1], published, depths)
         add_key(figure, published)
     return figure
+
+
+def _differences(axes: Axes, metrics: pd.DataFrame, summary: pd.DataFrame) -> None:
+    vanilla = metrics[metrics["depth"] == 0].set_index("seed")["nll"]
+    seeds = metrics.assign(difference=metrics["nll"] - metrics["seed"].map(vanilla))
+    gap = style.closest(style.depth_positions(summary["depth"]))
+    _seed_dots(axes, seeds[seeds["depth"] > 0].dropna(subset="difference"), gap, "difference")
+    _means(axes, summary, "nll_difference", style.ACCENT)
+    _reference(axes, 0.0)
+    axes.set_ylabel("difference from K = 0\n(nats, paired by seed)")
 
 
 def _levels(axes: Axes, metrics: pd.DataFrame, summary: pd.DataFrame) -> None:
