@@ -19,7 +19,7 @@ from flowdepth.base.files import digest
 from flowdepth.base.machine import processor
 from flowdepth.compute.devices import kind, select
 from flowdepth.report import registry
-from flowdepth.report.answer import answer, remarks
+from flowdepth.report.answer import answer, findings
 from flowdepth.stages.rebuild import rebuild
 from flowdepth.study import layout, provenance
 from published import FOLDER, HEAD, STUDIES, rows
@@ -113,4 +113,4 @@ def test_the_readme_gives_the_answer_of_binarised_mnist() -> None:
     words = " ".join((home() / "README.md").read_text(encoding="utf-8").split())
     results = flowdepth.results(FOLDER / "binarized_mnist")
     assert answer(results.summary, results.compared) in words
-    assert remarks(results.summary, results.compared)[0] in words
+    assert findings(results.summary, results.compared)[1] in words

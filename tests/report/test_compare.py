@@ -24,11 +24,10 @@ def test_the_page_shows_the_numbers_of_the_study_s_own(
 ) -> None:
     own = render(gain=0.5)
     html = compare.page([tmp_path])
-    assert re.search(r'<p class="answer">(.*?)</p>', own)[1] in html
-    best, _, _, nll, difference = re.search(r'<tr class="marked">(.*?)</tr>', own)[1].split(
-        "</td>"
-    )[:5]
-    assert f'<tr class="marked">{best}</td>{nll}</td>{difference}</td></tr>' in html
+    headline, sentence = re.findall(r"<p(?: class=\"headline\")?>(.*?)</p>", own)[:2]
+    assert f"<strong>{headline}</strong> {sentence}" in html
+    depth, difference, nll = re.search(r'<tr class="grey">(.*?)</tr>', own)[1].split("</td>")[:3]
+    assert f'<tr class="grey">{depth}</td>{nll}</td>{difference}</td></tr>' in html
     figure = re.search(r'<img class="lines" src="(.*?)"', own)[1]
     assert f'src="{figure}"' in html
     assert "The studies share every setting" in html

@@ -14,7 +14,7 @@ from flowdepth.base.errors import UserError
 from flowdepth.report import registry, tables
 from flowdepth.report.answer import answer
 from flowdepth.report.page import page
-from flowdepth.settings.sections import flat
+from flowdepth.report.protocol import protocol
 from flowdepth.settings.study import Study, read_study
 from flowdepth.study import layout
 from markup import Page
@@ -114,12 +114,9 @@ def test_the_page_shows_answer_table_and_every_setting(
     assert answer(summary, pd.read_csv(tmp_path / "comparisons.csv")) in text
     assert tables.nll_by_depth(summary)["NLL [95 %]"][1] in text
     settings = json.loads((tmp_path / "provenance.json").read_text())["settings"]
-    of_own_images = {path for path, value in flat(settings["dataset"]) if value is None}
-    paths = [
-        path for path, _ in flat(settings) if path.removeprefix("dataset.") not in of_own_images
-    ]
-    assert {"depths", "training.epochs", "report.title"} < {*paths}
-    assert [path for path in paths if path not in text] == []
+    told = [path for pairs in protocol(Study.model_validate(settings)) for path, _ in pairs]
+    assert {"depths", "training.epochs", "report.title"} < {*told}
+    assert [path for path in told if path not in text] == []
 
 
 def test_a_published_number_stands_beside_its_protocol(render: Callable[..., str]) -> None:
@@ -127,7 +124,7 @@ def test_a_published_number_stands_beside_its_protocol(render: Callable[..., str
     origin = {"source": "Somebody 2015", "quoted": "from memory", "protocol": "MNIST, S = 200"}
     settings = {"report": {"published": [number | origin], "deviations": ["Other images."]}}
     html = render(settings=settings)
-    own = re.search(r"<tr[^>]*><td>4</td>(?:<td>[^<]*</td>){2}<td>([^<]*)</td>", html)[1]
+    own = re.search(r"<tr[^>]*><td>4</td><td>[^<]*</td><td>([^<]*)</td>", html)[1]
     shown = section(html, "published")
     assert re.findall("<td>(.*?)</td>", shown) == [
         *("VAE+NF", "4", "≤ 85.1 ± 0.1", own, "MNIST, S = 200", "Somebody 2015 (from memory)")
@@ -166,9 +163,9 @@ def test_the_cost_of_a_depth_is_that_of_its_own_jobs(render: Callable[..., str])
     rows = [re.findall(r"<td>(.*?)</td>", line) for line in html.splitlines() if "<td>" in line]
     shared = ["210", "cpu"]
     assert [row[:-1] for row in rows] == [
-        ["0", "110000", "60.0", "12.0", *shared],
-        ["1", "113417", "61.0", "13.0", *shared],
-        ["4", "123668", "64.0", "16.0", *shared],
+        ["0", "110,000", "60.0", "12.0", *shared],
+        ["1", "113,417", "61.0", "13.0", *shared],
+        ["4", "123,668", "64.0", "16.0", *shared],
     ]
 
 
@@ -286,12 +283,12 @@ def test_sound_weights_raise_no_warning(render: Callable[..., str]) -> None:
     assert "Warning" not in Page(render()).text
 
 
-def test_the_table_marks_the_depth_that_is_the_best(render: Callable[..., str]) -> None:
-    marked = re.findall(r'<tr class="marked"><td>(\d+)</td>', render(gain=0.5))
-    assert marked == ["4"]
+def test_depths_that_are_not_the_best_are_grey(render: Callable[..., str]) -> None:
+    grey = re.findall(r'<tr class="grey"><td>(\d+)</td>', render(gain=0.5))
+    assert grey == ["0", "1"]
 
 
-def test_the_table_marks_no_depth_by_chance(render: Callable[..., str]) -> None:
+def test_no_depth_is_grey_by_chance(render: Callable[..., str]) -> None:
     html = render(gain=0.0)
-    assert 'class="marked"' not in html
-    assert "No row is marked" in Page(html).text
+    assert 'class="grey"' not in html
+    assert "No row is grey" in Page(html).text

@@ -184,6 +184,18 @@ FIGURES = (
         in_paper=True,
     ),
     Figure(
+        name="learning_curves",
+        module="training",
+        section="trust",
+        caption=(
+            "The objective of training images, and the ELBO of validation images at beta = 1, by "
+            "epoch: thin lines are seeds, bold ones the mean over finished seeds, dashed at K = 0. "
+            "Ticks at the foot are the epochs whose models were kept. Early epochs may lie below "
+            "the axis."
+        ),
+        alternative="ELBO in nats by epoch, a line for each depth.",
+    ),
+    Figure(
         name="elbo_and_nll",
         module="likelihood",
         section="gap",
@@ -209,18 +221,6 @@ FIGURES = (
         alternative="Approximation and amortisation gap in nats, stacked, by depth K.",
         stage="gap_figures",
         when=_splits_the_gap,
-    ),
-    Figure(
-        name="learning_curves",
-        module="training",
-        section="trust",
-        caption=(
-            "The objective of training images, and the ELBO of validation images at beta = 1, by "
-            "epoch: thin lines are seeds, bold ones the mean over finished seeds, dashed at K = 0. "
-            "Ticks at the foot are the epochs whose models were kept. Early epochs may lie below "
-            "the axis."
-        ),
-        alternative="ELBO in nats by epoch, a line for each depth.",
     ),
     Figure(
         name="posteriors",

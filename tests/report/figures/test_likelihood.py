@@ -22,7 +22,7 @@ def nll_tables(results: tuple[Study, list[Path]]) -> tuple[pd.DataFrame, pd.Data
 def test_drawn_intervals_are_those_of_the_summary(fabricate: Fabricate) -> None:
     metrics, summary = nll_tables(fabricate(depths=(0, 2, 16), seeds=(0, 1, 2, 3)))
     figure = nll_by_depth(metrics, summary)
-    for axes, name in zip(figure.axes, ("nll", "nll_difference"), strict=True):
+    for axes, name in zip(figure.axes, ("nll_difference", "nll"), strict=True):
         lines = next(c for c in axes.collections if hasattr(c, "get_segments"))
         drawn = np.array([segment[:, 1] for segment in lines.get_segments()])
         known = summary[[f"{name}_low", f"{name}_high"]].dropna().to_numpy()
@@ -34,8 +34,8 @@ def test_a_baseline_is_drawn_where_it_is_near(
     fabricate: Fabricate, level: float, named: bool
 ) -> None:
     metrics, summary = nll_tables(fabricate())
-    before = nll_by_depth(metrics, summary).axes[0].get_ylim()
-    axes = nll_by_depth(metrics, summary.assign(baseline="pixels", baseline_nll=level)).axes[0]
+    before = nll_by_depth(metrics, summary).axes[-1].get_ylim()
+    axes = nll_by_depth(metrics, summary.assign(baseline="pixels", baseline_nll=level)).axes[-1]
     assert ("pixels" in [text.get_text() for text in axes.texts]) == named
     assert axes.get_ylim() == before
 
@@ -43,8 +43,13 @@ def test_a_baseline_is_drawn_where_it_is_near(
 def test_every_finished_seed_is_a_dot(fabricate: Fabricate) -> None:
     metrics, summary = nll_tables(fabricate(failed=[(4, 1)]))
     figure = nll_by_depth(metrics, summary)
-    dots = next(c for c in figure.axes[0].collections if len(c.get_offsets()) > 1)
-    np.testing.assert_allclose(dots.get_offsets()[:, 1], metrics["nll"].dropna())
+    above, below = (
+        next(c.get_offsets()[:, 1] for c in axes.collections if len(c.get_offsets()) > 1)
+        for axes in figure.axes
+    )
+    np.testing.assert_allclose(below, metrics["nll"].dropna())
+    nll = metrics.pivot(index="depth", columns="seed", values="nll")
+    np.testing.assert_allclose(above, (nll - nll.loc[0]).loc[1:].stack().dropna())
 
 
 def test_every_finished_seed_is_a_dot_of_elbo_and_one_of_nll(fabricate: Fabricate) -> None:

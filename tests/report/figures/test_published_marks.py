@@ -38,11 +38,11 @@ def draw(fabricate: Fabricate) -> Callable[..., Figure]:
 
 
 def texts(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.axes[0].texts]
+    return [text.get_text() for text in figure.axes[-1].texts]
 
 
 def diamonds(figure: Figure) -> list[list[float]]:
-    lines = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
+    lines = [line for line in figure.axes[-1].lines if line.get_marker() == "D"]
     return [line.get_xydata()[0].tolist() for line in lines]
 
 
@@ -51,7 +51,7 @@ def test_a_mark_stands_at_its_depth_and_height(draw: Callable[..., Figure]) -> N
     depths, heights = zip(*diamonds(figure), strict=True)
     assert heights == (22.3, 22.1)
     np.testing.assert_allclose(depths, style.depth_positions([4, 16]) - 0.18)
-    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    dotted = [line for line in figure.axes[-1].lines if line.get_linestyle() == ":"]
     assert [line.get_ydata()[0] for line in dotted] == [22.2]
     assert texts(figure)[-3:] == ["a", "b", "c"]
 
@@ -61,23 +61,23 @@ def test_a_far_mark_becomes_an_arrow_at_the_edge(
     draw: Callable[..., Figure], far: float, arrow: str
 ) -> None:
     alone, beside = draw(), draw(mark(22.3, 4), mark(far, 4))
-    assert beside.axes[0].get_ylim() == alone.axes[0].get_ylim()
+    assert beside.axes[-1].get_ylim() == alone.axes[-1].get_ylim()
     assert arrow in texts(beside)
     assert len(diamonds(beside)) == 1
 
 
 def test_the_axis_grows_for_a_near_mark(draw: Callable[..., Figure]) -> None:
-    low, high = draw().axes[0].get_ylim()
+    low, high = draw().axes[-1].get_ylim()
     above = high + 0.3 * (high - low)
     figure = draw(mark(above, 1, spread=0.05))
     assert diamonds(figure)[0][1] == above
-    assert figure.axes[0].get_ylim()[1] > above + 0.05
+    assert figure.axes[-1].get_ylim()[1] > above + 0.05
 
 
 def test_a_depth_beyond_the_axis_is_not_drawn(draw: Callable[..., Figure]) -> None:
-    limits = draw().axes[0].get_xlim()
+    limits = draw().axes[-1].get_xlim()
     figure = draw(mark(22.2, 80))
-    assert figure.axes[0].get_xlim() == limits
+    assert figure.axes[-1].get_xlim() == limits
     assert not diamonds(figure)
 
 

@@ -25,7 +25,7 @@ def test_labels_of_lines_do_not_overlap(fabricate: Fabricate) -> None:
         history = read_rows(study, packs, "history.csv", HISTORY)
         figure = learning_curves(history, study_tables(study, packs)["metrics"])
         figure.canvas.draw()
-        labels = [t for t in figure.axes[0].texts if t.get_text().startswith("K")]
+        labels = [t for t in figure.axes[1].texts if t.get_text().startswith("K")]
         boxes = sorted((Text.get_window_extent(t) for t in labels), key=lambda box: box.y0)
     assert len(boxes) == 12
     # Text boxes have some air of their own around the letters.
