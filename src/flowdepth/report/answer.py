@@ -10,7 +10,7 @@ import pandas as pd
 from flowdepth.analysis.comparisons import NEIGHBOUR, TREND, VANILLA
 from flowdepth.analysis.statistics import Interval, decimals, paired_difference
 from flowdepth.estimation.thresholds import K_HAT_LIMIT, WARNING_SHARE
-from flowdepth.report.typesetting import p_value, plain, signed
+from flowdepth.report.typesetting import compared_p, plain, signed
 
 # A difference is shown where the p-value, after Holm's correction, is below it.
 LEVEL = 0.05
@@ -266,8 +266,8 @@ def _as_interval(mean: str, low: str, high: str, more: str = "") -> str:
 
 
 def _p(before: str, p: float, after: str = "") -> str:
-    text = p_value(p)
-    return f"{before}p {text if text.startswith('<') else f'= {text}'}{after}" if text else ""
+    text = compared_p(p)
+    return f"{before}p {text}{after}" if text else ""
 
 
 def _count(tests: int) -> str:

@@ -77,6 +77,12 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def compared_p(p: float) -> str:
+    """Return what follows the letter p: ``= 0.022`` or ``< 0.001``; empty where unknown."""
+    text = p_value(p)
+    return text if not text or text.startswith("<") else f"= {text}"
+
+
 def markdown(frame: pd.DataFrame) -> str:
     """Return the table as aligned Markdown, numbers to the right."""
     frame = frame.map(_escape_markdown).rename(columns=_escape_markdown)
