@@ -258,7 +258,8 @@ def _difference(vanilla: pd.DataFrame, depth: int, places: int) -> list[str]:
 
 
 def _with_interval(row: pd.Series, places: int, more: str = "") -> str:
-    return _as_interval(*signed(row[["mean", "low", "high"]], places), more=more)
+    mean, low, high = signed(row[["mean", "low", "high"]], places)
+    return _as_interval(mean, low, high, more)
 
 
 def _as_interval(mean: str, low: str, high: str, more: str = "") -> str:
