@@ -1,7 +1,11 @@
-"""Adds to the site what lies beside docs/: published reports with first figures, a README."""
+"""Adds to the site what lies beside docs/: published reports with first figures, a README.
+
+Formulas get a box of their own, in which a wide one can be scrolled.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -12,6 +16,7 @@ _PLACES = {
     "../results/reference/": "reference/",
     "../benchmarks/README.md": "benchmarks/README.md",
 }
+_FORMULA = re.compile(r'<math\b[^>]*\bdisplay="block".*?</math>', re.DOTALL)
 _SHOWN = ("*/report.html", "*/figures/*.svg")
 
 
@@ -37,3 +42,8 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     for named, on_site in _PLACES.items():
         markdown = markdown.replace(f"({named}", f"({on_site}")
     return markdown
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Put each formula on a line of its own into a box."""
+    return _FORMULA.sub(r'<div class="formula">\g<0></div>', html)
