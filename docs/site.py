@@ -1,26 +1,49 @@
-"""Adds what the published studies show to the site: their reports and first figures."""
+"""Adds to the site what lies beside docs/: published reports with first figures, a README.
+
+Formulas get a box of their own, in which a wide one can be scrolled.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 
-# As the pages name it, whose links also hold in the repository.
-_IN_REPOSITORY, _ON_SITE = "../results/reference/", "reference/"
+# As the pages name it, whose links also hold in the repository, and where it is on the site.
+_PLACES = {
+    "../results/reference/": "reference/",
+    "../benchmarks/README.md": "benchmarks/README.md",
+}
+_FORMULA = re.compile(r'<math\b[^>]*\bdisplay="block".*?</math>', re.DOTALL)
 _SHOWN = ("*/report.html", "*/figures/*.svg")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the files to those of docs/."""
-    folder = Path(config.docs_dir, _IN_REPOSITORY).resolve()
-    for path in sorted(one for pattern in _SHOWN for one in folder.glob(pattern)):
-        name = _ON_SITE + path.relative_to(folder).as_posix()
-        files.append(File.generated(config, name, abs_src_path=str(path)))
+    for named, on_site in _PLACES.items():
+        place = Path(config.docs_dir, named).resolve()
+        for path in sorted(one for pattern in _SHOWN for one in place.glob(pattern)):
+            files.append(_added(config, on_site + path.relative_to(place).as_posix(), path))
+        if place.is_file():
+            files.append(_added(config, on_site, place))
     return files
+
+
+def _added(config: MkDocsConfig, name: str, path: Path) -> File:
+    added = File.generated(config, name, abs_src_path=str(path))
+    added.inclusion = InclusionLevel.NOT_IN_NAV
+    return added
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Point links into the repository to the site."""
-    return markdown.replace(_IN_REPOSITORY, _ON_SITE)
+    for named, on_site in _PLACES.items():
+        markdown = markdown.replace(f"({named}", f"({on_site}")
+    return markdown
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Put each formula on a line of its own into a box."""
+    return _FORMULA.sub(r'<div class="formula">\g<0></div>', html)

@@ -20,6 +20,7 @@ from checkout import ROOT, Checkout
 # Pages with a test of their own, which compares them with the code or runs them as one script.
 ELSEWHERE = {
     "own_flow.md": "tests/model/flows/test_own_flow.py",
+    "own_figure.md": "tests/test_own_figure.py",
     "interface.md": "tests/test_interface_page.py",
 }
 DOCS = sorted(page for page in (ROOT / "docs").glob("*.md") if page.name not in ELSEWHERE)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib import pyplot as plt
 
 from checkout import ROOT
 
@@ -18,6 +19,8 @@ EXAMPLES = re.findall(r"```(python|bash)\n(.*?)```", PAGE, re.DOTALL)
 
 def test_examples_run_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    plt.switch_backend("agg")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     names: dict[str, object] = {}
     for language, text in EXAMPLES:
@@ -29,3 +32,5 @@ def test_examples_run_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.Mon
     assert len((tmp_path / "estimates.csv").read_text().splitlines()) == 1 + 359
     assert (tmp_path / "samples.png").stat().st_size > 1000
     assert names["u"].grad.abs().sum() > 0
+    assert len(plt.get_fignums()) == 3
+    plt.close("all")

@@ -31,6 +31,10 @@ AWKWARD = {
     "a failed depth": {"failed": [(4, 0), (4, 1), (4, 2)]},
     "doubtful weights": {"doubtful": [0, 1]},
     "annealed images": CERTIFIED,
+    "a depth that gains": {"bias": {0: 0.9, 1: 0.8, 4: 0.7}, "gain": 0.5},
+    "no depth that gains": {"gain": -0.5},
+    "one seed": {"seeds": (0,)},
+    "no K = 0": {"depths": (1, 4)},
     "signs of LaTeX": {"settings": {"report": {"title": r"5 % & {\\_m_} #1~^$ |x| $y$ `z`"}}},
 }
 
@@ -67,6 +71,16 @@ def test_the_paper_shows_each_of_its_figures(write: Callable[..., list[Path]]) -
     text = (write(**CERTIFIED)[0].parent / "paper.tex").read_text()
     shown = re.findall(r"\\includegraphics\{(.*?).pdf\}", text)
     assert shown == [figure.name for figure in registry.FIGURES if figure.in_paper]
+
+
+@pytest.mark.parametrize("case", AWKWARD)
+def test_every_number_of_the_paper_is_there(write: Callable[..., list[Path]], case: str) -> None:
+    folder = write(**AWKWARD[case])[0].parent
+    used = re.findall(r"\\fdnumber\{(.*?)\}", (folder / "paper.tex").read_text())
+    defined = re.findall(r"\\@namedef\{fdnumber@(.*?)\}", (folder / "numbers.tex").read_text())
+    assert len(used) > 3
+    # What a comment gives as an example is not set.
+    assert {*used} - {"nll.32"} <= {*defined}
 
 
 def test_the_best_depth_is_bold(write: Callable[..., list[Path]]) -> None:

@@ -10,14 +10,13 @@ import pandas as pd
 from flowdepth.analysis.comparisons import NEIGHBOUR, TREND, VANILLA
 from flowdepth.analysis.statistics import Interval, decimals, paired_difference
 from flowdepth.estimation.thresholds import K_HAT_LIMIT, WARNING_SHARE
-from flowdepth.report.typesetting import p_value, signed
+from flowdepth.report.typesetting import compared_p, plain, signed
 
 # A difference is shown where the p-value, after Holm's correction, is below it.
 LEVEL = 0.05
 # Bounds of log p(x) further apart than this, in nats, are no certificate.
 LOOSE = 0.1
 _INTERVAL = "95 % interval"
-_PARTS = ["mean", "low", "high"]
 _CANNOT_TELL = (
     "This study cannot rank its depths: at {} importance sampling is too low, by amounts that it "
     "cannot tell and that differ between depths; with certify.images above 0 they are measured, by "
@@ -32,7 +31,7 @@ def answer(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
         return "No training finished, so there is no answer."
     if cannot_tell(summary):
         return _CANNOT_TELL.format(_list([f"K = {depth}" for depth in doubtful(summary)]))
-    best = done.iloc[int(done["nll_mean"].argmin())]
+    best = done[done["depth"] == best_depth(summary)].iloc[0]
     vanilla, places = _made(comparisons, VANILLA), _places(comparisons)
     return f"{_loses(done, best)}{_lead(done, best)}{_comparison(done, best, vanilla, places)}."
 
@@ -88,6 +87,12 @@ def remarks(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
     return found + _failures(summary)
 
 
+def best_depth(summary: pd.DataFrame) -> int | None:
+    """Return the depth of lowest mean NLL; None where no training finished."""
+    done = summary[summary["seeds"] > 0]
+    return None if done.empty else int(done.iloc[int(done["nll_mean"].argmin())]["depth"])
+
+
 def is_certified(summary: pd.DataFrame) -> bool:
     """Return whether the bias of importance sampling is known, and taken out of every NLL."""
     return bool(summary["nll_correction_se"].notna().any())
@@ -136,19 +141,29 @@ def warning(summary: pd.DataFrame) -> str:
     )
 
 
-def _estimators_share(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
-    """Return how much of the best depth's gain by importance sampling is the estimator's."""
+def estimators_share(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """Return the best depth's gain in nats over K = 0, and how much of it is the estimator's.
+
+    As text: the gain by importance sampling, the corrected one, and the share with the ends of its
+    interval, which are empty for one seed; nothing where it is not known.
+    """
     rows = _best_against_vanilla(summary, comparisons)
     if rows.empty or not is_certified(summary):
         return []
-    row, places = rows.iloc[0], _places(comparisons)
-    best = row["depth"]
-    gains = -pd.Series([row["mean"] + row["shift_mean"], row["mean"]])
-    by_importance, corrected = signed(gains, places)
-    share = -row[["shift_mean", "shift_high", "shift_low"]].set_axis(_PARTS)
+    row, shift = rows.iloc[0], rows.iloc[0][["shift_mean", "shift_high", "shift_low"]]
+    gains = -pd.Series([row["mean"] + row["shift_mean"], row["mean"], *shift])
+    return signed(gains, _places(comparisons))
+
+
+def _estimators_share(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """Return the sentence on the estimator's share."""
+    found = estimators_share(summary, comparisons)
+    if not found:
+        return []
+    by_importance, corrected, *share = found
     return [
-        f"By importance sampling K = {best} gains {by_importance} nats over K = 0, corrected "
-        f"{corrected}: the estimator's share of the gain is {_with_interval(share, places)}."
+        f"By importance sampling K = {best_depth(summary)} gains {by_importance} nats over K = 0, "
+        f"corrected {corrected}: the estimator's share of the gain is {_as_interval(*share)}."
     ]
 
 
@@ -168,9 +183,8 @@ def _part_of_the_gap(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[s
 
 def _best_against_vanilla(summary: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
     """Return the comparison of the best depth with K = 0; no row where there is none."""
-    rows, done = _made(comparisons, VANILLA), summary[summary["seeds"] > 0]
-    best = int(done.iloc[int(done["nll_mean"].argmin())]["depth"]) if len(done) else 0
-    return rows[rows["depth"] == best]
+    rows = _made(comparisons, VANILLA)
+    return rows[rows["depth"] == best_depth(summary)]
 
 
 def _too_few_annealed(vanilla: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
@@ -249,20 +263,20 @@ def _loses(done: pd.DataFrame, best: pd.Series) -> str:
     """Return that no depth is better than the baseline, where that is so."""
     if not best["baseline_nll"] <= best["nll_mean"]:
         return ""
-    places = nll_places(done)
+    (baseline,) = plain([best["baseline_nll"]], nll_places(done))
     return (
         f"No depth beats its baseline, {best['baseline']}, whose test NLL is "
-        f"{best['baseline_nll']:.{places}f} nats: this study says nothing of flows before its "
+        f"{baseline} nats: this study says nothing of flows before its "
         "networks are trained better. "
     )
 
 
 def _lead(done: pd.DataFrame, best: pd.Series) -> str:
     name = f"K = {best['depth']:.0f}" + (", the vanilla VAE," if best["depth"] == 0 else "")
-    places = nll_places(done)
+    (nll,) = plain([best["nll_mean"]], nll_places(done))
     seeds = "one seed" if best["seeds"] == 1 else f"{best['seeds']:.0f} seeds"
     claim = "is the only depth with a result: mean" if len(done) == 1 else "has the lowest mean"
-    return f"{name} {claim} test NLL, {best['nll_mean']:.{places}f} nats over {seeds}"
+    return f"{name} {claim} test NLL, {nll} nats over {seeds}"
 
 
 def _comparison(done: pd.DataFrame, best: pd.Series, vanilla: pd.DataFrame, places: int) -> str:
@@ -298,12 +312,16 @@ def _difference(vanilla: pd.DataFrame, depth: int, places: int) -> list[str]:
 
 def _with_interval(row: pd.Series, places: int, more: str = "") -> str:
     mean, low, high = signed(row[["mean", "low", "high"]], places)
+    return _as_interval(mean, low, high, more)
+
+
+def _as_interval(mean: str, low: str, high: str, more: str = "") -> str:
     return f"{mean} nats" + (f" ({_INTERVAL} {low} to {high}{more})" if low else "")
 
 
 def _p(before: str, p: float, after: str = "") -> str:
-    text = p_value(p)
-    return f"{before}p {text if text.startswith('<') else f'= {text}'}{after}" if text else ""
+    text = compared_p(p)
+    return f"{before}p {text}{after}" if text else ""
 
 
 def _count(tests: int) -> str:

@@ -1,4 +1,4 @@
-"""The study's tables -> paper/: main table and figures as a two-column paper sets them."""
+"""The study's tables -> paper/: main table, numbers and figures for a two-column paper."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 from flowdepth.analysis.results import StudyResults
@@ -14,17 +13,17 @@ from flowdepth.base.files import write_text
 from flowdepth.report import registry, style
 from flowdepth.report.answer import answer, findings, is_certified, may_be_best, remarks, warning
 from flowdepth.report.drawing import write
+from flowdepth.report.numbers import macros, numbers
 from flowdepth.report.tables import nll_by_depth
 from flowdepth.report.typesetting import escape_latex, latex
-from flowdepth.settings.study import Study
 from flowdepth.study import layout
 
 
-def paper(
-    study: Study, metrics: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame
-) -> dict[str, str]:
-    """Return the text of the paper and of its main table, in LaTeX."""
-    best = [str(depth) for depth in may_be_best(metrics, summary)]
+def paper(results: StudyResults) -> dict[str, str]:
+    """Return the text of the paper, of its main table and of its numbers, in LaTeX."""
+    study, summary, compared = results.study, results.summary, results.compared
+    best = [str(depth) for depth in may_be_best(results.metrics, summary)]
+    found = numbers(results)
     text = _template().render(
         study=study,
         answer=answer(summary, compared),
@@ -32,9 +31,11 @@ def paper(
         warning=warning(summary),
         is_certified=is_certified(summary),
         best=best,
+        numbers=found,
         figures={one.name: registry.caption(one, study) for one in registry.paper_figures(study)},
     )
-    return {"tex": text, "table": latex(nll_by_depth(summary), best)}
+    table = latex(nll_by_depth(summary), best)
+    return {"tex": text, "table": table, "numbers": macros(found, warning(summary))}
 
 
 def _template() -> jinja2.Template:
@@ -60,7 +61,6 @@ def write_paper(results: StudyResults) -> Iterator[Path]:
     with style.visual_language(paper=True):
         for figure in figures:
             yield from write(figure, results, files["tex"].parent, ["pdf"])
-    texts = paper(results.study, results.metrics, results.summary, results.compared)
-    for name, text in texts.items():
+    for name, text in paper(results).items():
         write_text(files[name], text)
         yield files[name]

@@ -38,7 +38,7 @@ def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
         "K": summary["depth"].map(str),
         "difference from K = 0 [95 %]": intervals(summary, "nll_difference_", BRACKET, sign="+"),
         "NLL [95 %]": [text + MARK * mark for text, mark in zip(nll, marked, strict=True)],
-        **_by_importance(summary),
+        **by_importance(summary),
         "−ELBO ± 95 %": intervals(summary, "neg_elbo_", PLUS_MINUS),
     }
     if "bits_per_dim_mean" in summary:
@@ -58,7 +58,7 @@ def _baseline(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
-def _by_importance(summary: pd.DataFrame) -> dict[str, list[str]]:
+def by_importance(summary: pd.DataFrame) -> dict[str, list[str]]:
     """Return importance sampling's NLL where the other is corrected."""
     if not is_certified(summary):
         return {}
@@ -221,9 +221,9 @@ def costs(costs: pd.DataFrame, summary: pd.DataFrame, compared: pd.DataFrame) ->
 def published(published: Sequence[Published], summary: pd.DataFrame) -> pd.DataFrame:
     """Return published test log-likelihoods as text, a row each, beside the study's at that K."""
     own = dict(zip(summary["depth"], intervals(summary, "nll_", BRACKET), strict=True))
-    by_importance = {
+    importance = {
         name: dict(zip(summary["depth"], texts, strict=True))
-        for name, texts in _by_importance(summary).items()
+        for name, texts in by_importance(summary).items()
     }
     nll = [f"{'≤ ' * one.bound}{one.nll:g}" for one in published]
     spread = ["" if one.spread is None else f" ± {one.spread:g}" for one in published]
@@ -235,7 +235,7 @@ def published(published: Sequence[Published], summary: pd.DataFrame) -> pd.DataF
             "this study [95 %]": [own.get(one.depth, "") for one in published],
             **{
                 name: [texts.get(one.depth, "") for one in published]
-                for name, texts in by_importance.items()
+                for name, texts in importance.items()
             },
             "protocol": [one.protocol for one in published],
             "source": [f"{one.source} ({one.quoted})" for one in published],

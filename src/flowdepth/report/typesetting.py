@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -19,22 +19,26 @@ NO_INTERVAL = "{mean} (one seed: no interval)"
 
 def intervals(frame: pd.DataFrame, prefix: str, form: str, sign: str = "") -> list[str]:
     """Return the columns ``<prefix>mean``, ``low`` and ``high`` as text with equal decimals."""
-    parts = frame[[f"{prefix}{part}" for part in ("mean", "low", "high")]]
-    places = decimals((parts[f"{prefix}high"] - parts[f"{prefix}low"]) / 2)
-    # z: a rounded -0.00 is written 0.00
-    return [
-        _interval(mean, low, high, form, f"{sign}z.{places}f")
-        for mean, low, high in parts.itertuples(index=False)
-    ]
+    rows = parts(frame, prefix, sign).to_dict("records")
+    return [_interval({str(name): text for name, text in row.items()}, form) for row in rows]
 
 
-def _interval(mean: float, low: float, high: float, form: str, digits: str) -> str:
-    if math.isnan(mean):
+def parts(frame: pd.DataFrame, prefix: str, sign: str = "") -> pd.DataFrame:
+    """Return what `intervals` sets as columns of text, and their ``half`` width.
+
+    Unknown ones are empty; with a ``sign`` of ``+`` all but the last have theirs.
+    """
+    half = (frame[f"{prefix}high"] - frame[f"{prefix}low"]) / 2
+    places = decimals(half)
+    write = signed if sign else plain
+    texts = {name: write(frame[f"{prefix}{name}"], places) for name in ("mean", "low", "high")}
+    return pd.DataFrame({**texts, "half": plain(half, places)})
+
+
+def _interval(texts: Mapping[str, str], form: str) -> str:
+    if not texts["mean"]:
         return ""
-    half = f"{(high - low) / 2:{digits.lstrip('+')}}"
-    mean_, low_, high_ = (f"{value:{digits}}" for value in (mean, low, high))
-    chosen = NO_INTERVAL if math.isnan(low) else form
-    return chosen.format(mean=mean_, low=low_, high=high_, half=half).replace("-", "−")
+    return (form if texts["low"] else NO_INTERVAL).format(**texts)
 
 
 def with_error(means: pd.Series, errors: pd.Series) -> list[str]:
@@ -51,6 +55,7 @@ def signed(values: Iterable[float], places: int) -> list[str]:
 
 def plain(values: Iterable[float], places: int) -> list[str]:
     """Return numbers as text; unknown ones are empty."""
+    # z: a rounded -0.00 is written 0.00
     return ["" if pd.isna(value) else f"{value:z.{places}f}".replace("-", "−") for value in values]
 
 
@@ -75,6 +80,12 @@ def p_value(p: float) -> str:
     if math.isnan(p):
         return ""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def compared_p(p: float) -> str:
+    """Return what follows the letter p: ``= 0.022`` or ``< 0.001``; empty where unknown."""
+    text = p_value(p)
+    return text if not text or text.startswith("<") else f"= {text}"
 
 
 def markdown(frame: pd.DataFrame) -> str:

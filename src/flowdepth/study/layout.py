@@ -129,7 +129,7 @@ def table(folder: Path, name: str) -> dict[str, Path]:
 
 
 def paper(folder: Path, figures: Sequence[str]) -> dict[str, Path]:
-    """Return the files of the paper: ``tex``, ``table``, and its figures by name."""
+    """Return the files of the paper: ``tex``, ``table``, ``numbers``, and its figures by name."""
     drawn = {name: folder / "paper" / f"{name}.pdf" for name in figures}
-    texts = {"tex": "paper.tex", "table": "main_table.tex"}
+    texts = {"tex": "paper.tex", "table": "main_table.tex", "numbers": "numbers.tex"}
     return {**{name: folder / "paper" / file for name, file in texts.items()}, **drawn}
