@@ -31,6 +31,7 @@ def _without_costs(path: Path, content: bytes) -> object:
         apart = (*COSTS, "outputs") if path.name.startswith("report.") else COSTS
         return {key: fact for key, fact in json.loads(content).items() if key not in apart}
     if path.name == "report.html":
+        heading = r"[\d.]+ (?:s|min|h) on [^·]* ·"
         table = r"<section id=.cost.>.*?</section>|<th[^>]*>seconds\.\w+</th><td>.*?</td>"
-        return re.sub(table, "", content.decode(), flags=re.DOTALL)
+        return re.sub(f"{heading}|{table}", "", content.decode(), flags=re.DOTALL)
     return content
