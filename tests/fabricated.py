@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from flowdepth.analysis.results import StudyResults
 from flowdepth.data import prepared
 from flowdepth.data.prepared import Images
 from flowdepth.settings.datasets import SPLITS
@@ -22,7 +23,7 @@ from flowdepth.settings.study import Study, read_study
 from flowdepth.stages import report
 from flowdepth.study import layout
 from helpers import leave_pack_provenance, leave_provenance
-from tabled import ANNEALED, finish, write_certificate
+from tabled import ANNEALED, finish, summarise, write_certificate, write_gaps
 
 EPOCHS = 60
 IMAGES = 40
@@ -181,6 +182,19 @@ def _images_of_chance(height: int, width: int) -> Images:
     pixels = torch.rand(3, 20, height * width, generator=chance).lt(0.3).byte()
     index = {split: torch.arange(20) for split in SPLITS}
     return Images(*pixels, height, width, 2, 2, 0, None, index)
+
+
+@pytest.fixture
+def summarised(fabricate: Fabricate, tmp_path: Path) -> Callable[..., StudyResults]:
+    """Give the function that fabricates results and their tables of numbers."""
+
+    def make(**kwargs: object) -> StudyResults:
+        study, packs = fabricate(**kwargs)
+        if study.gaps.images:
+            write_gaps(study, packs, failed=kwargs.get("failed", ()))
+        return summarise(study, packs, tmp_path)
+
+    return make
 
 
 @pytest.fixture

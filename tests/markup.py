@@ -12,10 +12,16 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self._is_code = False
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self._is_code = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_code = False
 
     def handle_data(self, data: str) -> None:
-        self.text += data.replace("\u00a0", " ")
+        if not self._is_code:
+            self.text += data.replace("\u00a0", " ")

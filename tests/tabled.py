@@ -42,7 +42,7 @@ def finish(study: Study, packs: list[Path], root: Path) -> StudyResults:
         drawn = [one.name for one in registry.figures(study, stage)]
         files = [path for name in drawn for path in layout.figure(root, name).values()]
         for path in files:
-            path.write_text(f"{path.stem} as {path.suffix[1:]}")
+            path.write_text(f'<svg viewBox="0 0 9 9"><g>{path.stem} as {path.suffix[1:]}</g></svg>')
         leave_provenance(root, stage, [*files, *write_tables(stage, results)])
     return results
 

@@ -88,7 +88,9 @@ class Browser:
         if is_error or method in ("Runtime.exceptionThrown", "Network.loadingFailed"):
             self.complaints.append(json.dumps(facts))
 
-    def open(self, page: Path, width: int, height: int, scheme: str = "light") -> None:
+    def open(
+        self, page: Path, width: int, height: int, scheme: str = "light", fragment: str = ""
+    ) -> None:
         """Show a page in a window of CSS pixels, in a light or dark colour scheme."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
@@ -97,7 +99,7 @@ class Browser:
         preferred = [{"name": "prefers-color-scheme", "value": scheme}]
         self.send("Emulation.setEmulatedMedia", features=preferred)
         self.complaints.clear()
-        self.send("Page.navigate", url=page.as_uri())
+        self.send("Page.navigate", url=page.as_uri() + fragment)
         while self._receive().get("method") != "Page.loadEventFired":
             pass
 
@@ -108,6 +110,43 @@ class Browser:
         )
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
+
+    def _middle(self, query: str) -> tuple[float, float]:
+        """Return where an element's middle is in the window, scrolled to."""
+        found = f"document.querySelector('{query}')"
+        self.evaluate(f"{found}.scrollIntoView({{block: 'center'}})")
+        # What a scroll has its listeners do comes with the next frame.
+        self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+        box = self.evaluate(f"{found}.getBoundingClientRect().toJSON()")
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def move(self, x: float, y: float) -> None:
+        """Move the mouse to a point of the window."""
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def hover(self, query: str) -> None:
+        """Move the mouse over an element."""
+        self.move(*self._middle(query))
+
+    def click(self, query: str) -> None:
+        """Click an element with the mouse."""
+        x, y = self._middle(query)
+        for kind in ("mousePressed", "mouseReleased"):
+            at = {"x": x, "y": y, "button": "left", "clickCount": 1}
+            self.send("Input.dispatchMouseEvent", type=kind, **at)
+
+    def tap(self, query: str) -> None:
+        """Tap an element with a finger."""
+        x, y = self._middle(query)
+        self.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+        self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def press(self, key: str) -> None:
+        """Press and let go of a key."""
+        codes = {"Enter": 13, "Tab": 9, "Escape": 27, "Home": 36}
+        for kind in ("rawKeyDown", "keyUp"):
+            code = codes.get(key, 0)
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
 
     def screenshot(self, path: Path) -> None:
         """Write the whole page as PNG."""

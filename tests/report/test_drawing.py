@@ -18,7 +18,6 @@ from flowdepth.report.setting import set_table, write_tables
 from flowdepth.report.typesetting import latex, markdown
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
-from tabled import summarise
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
 Summarised = Callable[..., StudyResults]
@@ -36,12 +35,6 @@ CASES = {
     "tall images": {"shape": (12, 5)},
     "no K = 0": {"depths": (2, 8), "seeds": (0, 1, 2, 3)},
 }
-
-
-@pytest.fixture
-def summarised(fabricate: Fabricate, tmp_path: Path) -> Summarised:
-    """Give the function that fabricates results and their tables of numbers."""
-    return lambda **kwargs: summarise(*fabricate(**kwargs), tmp_path)
 
 
 def all_figures(results: StudyResults) -> dict[str, Figure]:

@@ -178,3 +178,17 @@ def test_gaps_of_nothing_but_failures_can_be_set(fabricate: Fabricate) -> None:
     frame = gap_table(*fabricate(depths=(0, 4), seeds=(1,)), failed=[(0, 1), (4, 1)])
     assert (frame["inference gap [95 %]"] == "failed").all()
     assert "nan" not in frame.to_csv()
+
+
+def test_the_least_likely_images_are_those_of_lowest_mean_over_seeds() -> None:
+    same = {"depth": 1, "mcse": 0.1, "ess": 9.0}
+    rows = [
+        same | {"seed": seed, "image": image, "log_p": log_p, "k_hat": k}
+        for seed, k in ((0, 0.2), (1, 0.9))
+        for image, log_p in enumerate([-10.0, -50.0 + 40 * seed, -20.0, -31.0, -12.0])
+    ]
+    table = tables.worst(pd.DataFrame(rows))
+    assert table["test image"].tolist() == ["3", "1", "2"]
+    assert table["log p (nats)"].tolist() == ["−31.00", "−30.00", "−20.00"]
+    assert table["below the mean by"].tolist() == ["10.40", "9.40", "−0.60"]
+    assert {*table["largest k_hat"]} == {"0.90"}

@@ -17,7 +17,7 @@ def test_plan_says_what_is_left_and_what_it_takes(
     assert told.returncode == 0, told.stderr
     assert "quick: 11 of 11 jobs are left" in told.stderr + told.stdout
     assert re.search(r"^train +2 +\d+ s +0\.4 GB +0\.1 MB$", told.stdout, re.MULTILINE)
-    assert re.search(r"^about \d+ s here ", told.stdout, re.MULTILINE)
+    assert re.search(r"^about \d+ (s|min) here ", told.stdout, re.MULTILINE)
     assert not begun.results.joinpath("K0").exists()
     changed = ("--config", "evaluate={samples: 70}")
     again = done.snakemake("plan", "--quiet", *QUICK, *changed, **cache).stdout

@@ -52,6 +52,22 @@ def comparisons_table(
     return frame
 
 
+def against(metrics: pd.DataFrame, reference: int) -> pd.DataFrame:
+    """Return every other depth's difference from ``reference``, a row each, by seeds alone.
+
+    ``p_holm`` is adjusted for the number of these rows.
+    """
+    nll = metrics.pivot(index="seed", columns="depth", values="nll")
+    values = {depth: nll[depth].dropna().to_dict() for depth in map(int, nll.columns)}
+    rows = [
+        _row("against", reference, depth, paired_difference(of, values[reference]), seeds=len(nll))
+        for depth, of in sorted(values.items())
+        if depth != reference
+    ]
+    frame = pd.DataFrame(rows, columns=COMPARISONS)
+    return frame.assign(p_holm=holm(frame["p"]))
+
+
 def _comparison(
     kind: str, nll: pd.DataFrame, log_p: pd.DataFrame, reference: int, depth: int
 ) -> dict[str, Any]:

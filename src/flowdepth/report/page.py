@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 
 from flowdepth.analysis.columns import CORRECTED
-from flowdepth.analysis.results import StudyResults
+from flowdepth.analysis.comparisons import VANILLA
+from flowdepth.analysis.results import StudyResults, called
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report import pages, registry
+from flowdepth.report.against import against_each, with_bars
 from flowdepth.report.answer import (
     answer,
     excluded,
@@ -25,10 +27,14 @@ from flowdepth.report.answer import (
 from flowdepth.report.citation import bibtex
 from flowdepth.report.endings import unfinished
 from flowdepth.report.heading import about
+from flowdepth.report.inline import inline
 from flowdepth.report.limits import limits
+from flowdepth.report.marks import labels
 from flowdepth.report.protocol import protocol
 from flowdepth.report.registry import Figure, Table
 from flowdepth.report.setting import set_table
+from flowdepth.report.sheets import sheet
+from flowdepth.report.shown import estimates, pictures, shown_images
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
@@ -52,6 +58,7 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
     """
     study, metrics = results.study, results.metrics
     own, defaults = protocol(study)
+    tables = _tables(results)
     sentence = answer(results.summary, results.compared)
     return pages.render(
         "report.html",
@@ -71,7 +78,9 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         limit=K_HAT_LIMIT,
         limits=[*unfinished(results.history, metrics, results.summary), *limits(facts["data"])],
         figures=_figures(results, sentence),
-        tables=_tables(results),
+        tables=tables,
+        against=_against(results, tables),
+        **_pictures(results),
         seeds=_seed_rows(metrics),
         failures=metrics[metrics["status"] == "failed"].to_dict("records"),
         understood=facts["data"]["understood"],
@@ -79,6 +88,7 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         defaults=defaults,
         citation=bibtex(facts),
         mixed=facts["mixed"],
+        commit=_commit(facts),
         provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
     )
 
@@ -98,11 +108,48 @@ def _figures(results: StudyResults, sentence: str) -> dict[str, dict[str, Any]]:
     wanted = registry.figures(results.study)
     figures = {
         one.name: pages.figure(results.folder, one)
-        | {"caption": registry.caption(one, results.study)}
+        | {
+            "caption": registry.caption(one, results.study),
+            "sheet": sheet(one.name, results),
+            "made": _command(results, one),
+        }
         for one in wanted
     }
     figures["nll_by_depth"]["alternative"] += f" {sentence}"
+    for number, (name, figure) in enumerate(figures.items(), 1):
+        if not figure["is_pixels"]:
+            told = labels(name, results)
+            figure["svg"] = inline(figure["svg"], f"f{number}", figure["alternative"], told)
     return figures
+
+
+def _command(results: StudyResults, figure: Figure) -> str:
+    """Return the command that draws a figure."""
+    if layout.is_reference(results.folder):
+        return "snakemake rebuild"
+    file = layout.figure(layout.RESULTS / results.study.name, figure.name)["svg"]
+    return f"snakemake {file.as_posix()}"
+
+
+def _commit(facts: Mapping[str, Any]) -> str:
+    git = facts.get("git")
+    return git["commit"][:7] + " with changes" * git["dirty"] if isinstance(git, dict) else ""
+
+
+def _pictures(results: StudyResults) -> dict[str, Any]:
+    """Return what the page shows of images."""
+    shown = called(pictures, results)
+    rows = called(shown_images, results)
+    return {"pictures": shown, "estimates": estimates(rows)}
+
+
+def _against(results: StudyResults, tables: dict[str, dict[str, Any]]) -> dict[int, Any]:
+    """Return the tables of differences by the depth compared with; that of K = 0 has more."""
+    compared = results.compared[results.compared["kind"] == VANILLA]
+    if len(compared):
+        rows = tables["comparisons"]["rows"]
+        tables["comparisons"]["rows"] = with_bars(rows, compared)
+    return against_each(results.metrics)
 
 
 def _tables(results: StudyResults) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,9 @@ from flowdepth.base.errors import UserError
 from flowdepth.report.registry import Figure
 from flowdepth.study import layout
 
+# A row between bars: few machines have a font whose bars stretch.
+_BARS = re.compile(r'<mrow>(<mo [^>]*form="prefix">&#x0007C;</mo>)')
+
 
 def render(template: str, **content: object) -> str:
     """Return the page that ``template`` makes of ``content``; text in it is escaped."""
@@ -38,12 +41,14 @@ def _bind(text: str) -> str:
 
 def _equation(latex: str) -> Markup:
     """Return LaTeX as MathML on a line of its own, which scrolls where it is too long."""
-    mathml = convert(" ".join(latex.split()), display="block")
+    mathml = _BARS.sub(
+        r'<mrow class="bars">\g<1>', convert(" ".join(latex.split()), display="block")
+    )
     return Markup(f'<div class="equation" tabindex="0">{mathml}</div>')  # noqa: S704
 
 
 def figure(results: Path, shown: Figure) -> dict[str, Any]:
-    """Return what a page shows of a figure: its source and alternative text.
+    """Return what a page shows of a figure: its drawing, source and alternative text.
 
     Raises
     ------
@@ -52,11 +57,14 @@ def figure(results: Path, shown: Figure) -> dict[str, Any]:
     """
     kind = "png" if shown.is_pixels else "svg"
     files = layout.figure(results, shown.name)
+    svg = _drawn(files["svg"])
     return {
+        "svg": svg,
+        "drawing": source(svg, "svg"),
         "source": source(_drawn(files[kind]), kind),
         "section": shown.section,
         "is_pixels": shown.is_pixels,
-        "alternative": _title(_drawn(files["svg"])) or shown.alternative,
+        "alternative": _title(svg) or shown.alternative,
     }
 
 

@@ -341,6 +341,17 @@ TABLES = (
         ),
     ),
     Table(
+        name="worst",
+        section="trust",
+        title="The least likely images",
+        caption=(
+            "The three test images of each depth with the lowest log p(x), by importance sampling, "
+            "numbered from 0 in the order of the test set: means over the finished seeds, and the "
+            "largest Pareto shape."
+        ),
+        stage="report",
+    ),
+    Table(
         name="exact",
         section="trust",
         title="Estimate against quadrature",
@@ -445,7 +456,7 @@ def _modules(study: Study, stage: str) -> list[str]:
 
 def _templates(study: Study, stage: str) -> list[str]:
     parts = ("head.html", "parts.html", "style.css")
-    page = ("report.html", *parts, "sections", f"flows/{study.flow.kind}.html")
+    page = ("report.html", "report.js", *parts, "sections", f"flows/{study.flow.kind}.html")
     names = {
         "report": page,
         "compare": ("compare.html", *parts),

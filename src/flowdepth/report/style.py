@@ -156,6 +156,20 @@ def contents(figure: Figure, kind: str, title: str = "") -> bytes:
     return file.getvalue()
 
 
+def mark(quantity: str, depth: object, which: object) -> str:
+    """Return the name of what is drawn for one number: ``nll-8-mean``, or ``nll-8-3`` for seed 3.
+
+    As its ``gid`` it is in the SVG, where the page finds it and says what it is.
+    """
+    return f"{quantity}-{depth}-{which}"
+
+
+def dots(axes: Axes, x: ArrayLike, y: ArrayLike, marks: Iterable[str], **look: Any) -> None:  # noqa: ANN401
+    """Draw dots at ``x`` and ``y`` [n] that have n names (`mark`)."""
+    for place, value, name in zip(np.asarray(x), np.asarray(y), marks, strict=True):
+        axes.plot(place, value, "o", lw=0, gid=name, **look)
+
+
 def depth_colours(depths: Iterable[int]) -> dict[int, tuple[float, float, float]]:
     """Return a colour a depth: neutral grey for K = 0, then darker as K grows.
 

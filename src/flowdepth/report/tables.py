@@ -28,6 +28,8 @@ from flowdepth.settings.sections import Published
 from flowdepth.settings.study import Study
 
 MARK = " †"
+# Rows a depth in the table of images of lowest log p(x).
+WORST = 3
 
 
 def nll_by_depth(summary: pd.DataFrame) -> pd.DataFrame:
@@ -127,25 +129,54 @@ def _last_step(summary: pd.DataFrame, convergence: pd.DataFrame) -> dict[str, li
 def comparisons(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the differences from K = 0 as text, a row per depth."""
     rows = compared[compared["kind"] == VANILLA]
-    return pd.DataFrame({"K": rows["depth"].map(str), **_differences(rows)})
+    return pd.DataFrame({"K": rows["depth"].map(str), **differences(rows), **_over_images(rows)})
 
 
 def neighbours(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the differences between neighbouring depths as text, and a row for the trend."""
     rows = compared[compared["kind"] != VANILLA]
     steps = zip(rows["kind"], rows["reference"], rows["depth"], strict=True)
-    return pd.DataFrame({"K": [_step(*step) for step in steps], **_differences(rows)})
+    return pd.DataFrame(
+        {"K": [_step(*step) for step in steps], **differences(rows), **_over_images(rows)}
+    )
 
 
-def _differences(rows: pd.DataFrame) -> dict[str, list[str]]:
+def differences(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Return differences between depths over seeds as columns of text."""
     return {
         "seeds": _seeds(rows),
         "difference in NLL [95 %]": intervals(rows, "", BRACKET, sign="+"),
         "p": [*rows["p"].map(p_value)],
         "p (Holm)": [*rows["p_holm"].map(p_value)],
+    }
+
+
+def _over_images(rows: pd.DataFrame) -> dict[str, list[str]]:
+    return {
         "over images ± SE": with_error(rows["image_mean"], rows["image_se"]),
         "images improved": percent(rows["image_share_improved"]),
     }
+
+
+def worst(images: pd.DataFrame) -> pd.DataFrame:
+    """Return some test images of lowest log p(x) a depth as text: means over its seeds."""
+    means = images.groupby(["depth", "image"], as_index=False).agg(
+        {"log_p": "mean", "mcse": "mean", "ess": "mean", "k_hat": "max"}
+    )
+    above = means.groupby("depth")["log_p"].transform("mean") - means["log_p"]
+    lowest = means.assign(above=above).sort_values(["depth", "log_p", "image"])
+    rows = lowest.groupby("depth").head(WORST)
+    return pd.DataFrame(
+        {
+            "K": rows["depth"].map(str),
+            "test image": rows["image"].map(str),
+            "log p (nats)": plain(rows["log_p"], 2),
+            "below the mean by": plain(rows["above"], 2),
+            "Monte-Carlo SE": plain(rows["mcse"], 2),
+            "ESS": plain(rows["ess"], 0),
+            "largest k_hat": plain(rows["k_hat"], 2),
+        }
+    )
 
 
 def exact(exact: pd.DataFrame) -> pd.DataFrame:

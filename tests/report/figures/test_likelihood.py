@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 from flowdepth.analysis.summary import study_tables
 from flowdepth.report.figures.likelihood import elbo_and_nll, nll_by_depth
@@ -40,21 +41,30 @@ def test_a_baseline_is_drawn_where_it_is_near(
     assert axes.get_ylim() == before
 
 
+def seed_dots(axes: Axes) -> dict[str, float]:
+    """Return the height of each seed's dot by its name."""
+    named = {str(line.get_gid()): line.get_ydata()[0] for line in axes.lines if line.get_gid()}
+    return {name: height for name, height in named.items() if not name.endswith("mean")}
+
+
 def test_every_finished_seed_is_a_dot(fabricate: Fabricate) -> None:
     metrics, summary = nll_tables(fabricate(failed=[(4, 1)]))
     figure = nll_by_depth(metrics, summary)
-    above, below = (
-        next(c.get_offsets()[:, 1] for c in axes.collections if len(c.get_offsets()) > 1)
-        for axes in figure.axes
-    )
-    np.testing.assert_allclose(below, metrics["nll"].dropna())
     nll = metrics.pivot(index="depth", columns="seed", values="nll")
-    np.testing.assert_allclose(above, (nll - nll.loc[0]).loc[1:].stack().dropna())
+    seeds = (nll - nll.loc[0]).loc[1:].stack().dropna()
+    above = {f"nll_difference-{k}-{seed}": value for (k, seed), value in seeds.items()}
+    assert seed_dots(figure.axes[0]) == pytest.approx(above)
+    below = {f"nll-{k}-{seed}": value for (k, seed), value in nll.stack().dropna().items()}
+    assert seed_dots(figure.axes[1]) == pytest.approx(below)
 
 
 def test_every_finished_seed_is_a_dot_of_elbo_and_one_of_nll(fabricate: Fabricate) -> None:
     metrics, summary = nll_tables(fabricate(failed=[(4, 1)]))
     axes = elbo_and_nll(metrics, summary).axes[0]
-    dots = [c.get_offsets()[:, 1] for c in axes.collections if len(c.get_offsets()) > 1]
-    done = metrics.dropna(subset="nll")
-    np.testing.assert_allclose(dots, [-done["elbo"], done["nll"]])
+    done = metrics.dropna(subset="nll").assign(neg_elbo=-metrics["elbo"])
+    wanted = {
+        f"{name}-{row['depth']}-{row['seed']}": row[name]
+        for row in done.to_dict("records")
+        for name in ("neg_elbo", "nll")
+    }
+    assert seed_dots(axes) == pytest.approx(wanted)

@@ -56,7 +56,8 @@ def _bars(
         edgecolor="white",
         lw=0,
     )
-    for bar, converged in zip(bars, done["converged"], strict=True):
+    for bar, depth, converged in zip(bars, done["depth"], done["converged"], strict=True):
+        bar.set_gid(style.mark(name, depth, "mean"))
         bar.set_hatch("" if converged else _UNFINISHED)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,9 +40,10 @@ def nll_by_depth(
 
 def _differences(axes: Axes, metrics: pd.DataFrame, summary: pd.DataFrame) -> None:
     vanilla = metrics[metrics["depth"] == 0].set_index("seed")["nll"]
-    seeds = metrics.assign(difference=metrics["nll"] - metrics["seed"].map(vanilla))
+    seeds = metrics.assign(nll_difference=metrics["nll"] - metrics["seed"].map(vanilla))
     gap = style.closest(style.depth_positions(summary["depth"]))
-    _seed_dots(axes, seeds[seeds["depth"] > 0].dropna(subset="difference"), gap, "difference")
+    shown = seeds[seeds["depth"] > 0].dropna(subset="nll_difference")
+    _seed_dots(axes, shown, gap, "nll_difference")
     _means(axes, summary, "nll_difference", style.ACCENT)
     _reference(axes, 0.0)
     axes.set_ylabel("difference from K = 0\n(nats, paired by seed)")
@@ -94,7 +96,8 @@ def _seed_dots(
         return
     offsets = dict(zip(seeds, np.linspace(0.15, 0.38, len(seeds)) * gap, strict=True))
     x = style.depth_positions(done["depth"]) + done["seed"].map(offsets).to_numpy(dtype=float)
-    axes.scatter(x, done[name], s=9, color=colour, alpha=0.45, lw=0, zorder=2)
+    marks = [style.mark(name, k, seed) for k, seed in zip(done["depth"], done["seed"], strict=True)]
+    style.dots(axes, x, done[name], marks, color=colour, ms=3, alpha=0.45, mew=0, zorder=2)
 
 
 def _reference(axes: Axes, level: float, name: str = "K = 0") -> None:
@@ -118,7 +121,9 @@ def _means(axes: Axes, summary: pd.DataFrame, name: str, colour: str) -> None:
     done = summary[summary[f"{name}_mean"].notna()]
     x = style.depth_positions(done["depth"])
     axes.plot(x, done[f"{name}_mean"], color=colour, lw=0.9, alpha=0.6, zorder=3)
-    axes.plot(x, done[f"{name}_mean"], "o", color=colour, ms=5, mec="white", mew=0.8, zorder=5)
+    marks = [style.mark(name, depth, "mean") for depth in done["depth"]]
+    look: dict[str, Any] = {"ms": 5, "mec": "white", "mew": 0.8, "zorder": 5}
+    style.dots(axes, x, done[f"{name}_mean"], marks, color=colour, **look)
     known = done[f"{name}_low"].notna().to_numpy()
     bounds = done.loc[known, [f"{name}_low", f"{name}_high"]].to_numpy(dtype=float)
     axes.vlines(x[known], bounds[:, 0], bounds[:, 1], color=colour, lw=1.8, zorder=4)

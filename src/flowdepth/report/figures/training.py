@@ -48,10 +48,13 @@ def _curves(axes: Axes, history: pd.DataFrame, metrics: pd.DataFrame, name: str)
     by_depth: Iterable[tuple[Any, pd.DataFrame]] = history.groupby("depth")
     for depth, rows in by_depth:
         curves = rows.pivot(index="epoch", columns="seed", values=name)
-        axes.plot(curves.index, curves, color=colours[depth], lw=0.5, alpha=0.3)
+        for seed in curves:
+            gid = style.mark(name, depth, seed)
+            axes.plot(curves[seed], color=colours[depth], lw=0.5, alpha=0.3, gid=gid)
         mean = _mean_curve(curves, metrics[metrics["depth"] == depth])
         if len(mean):
-            axes.plot(mean.index, mean, color=colours[depth], lw=1.6, ls=style.dashes(depth))
+            look: dict[str, Any] = {"color": colours[depth], "ls": style.dashes(depth)}
+            axes.plot(mean, lw=1.6, gid=style.mark(name, depth, "mean"), **look)
             ends[f"K = {depth}"] = (float(mean.index[-1]), float(mean.iloc[-1]), colours[depth])
     return ends
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report import style
@@ -35,7 +36,9 @@ def convergence(convergence: pd.DataFrame) -> Figure:
         half = _BAND * rows["nll_mcse"]
         axes.fill_between(samples, nll - half, nll + half, color=colours[depth], alpha=0.2, lw=0)
         line: dict[str, Any] = {"color": colours[depth], "ls": style.dashes(depth)}
-        axes.plot(samples, nll, lw=1.4, marker="o", ms=2.5, **line)
+        axes.plot(samples, nll, lw=1.4, **line)
+        marks = [style.mark("nll", depth, f"S{count}") for count in samples]
+        style.dots(axes, samples, nll, marks, ms=2.5, color=colours[depth])
         ends[f"K = {depth}"] = (samples.iloc[-1], nll.iloc[-1], colours[depth])
     _sample_axis(axes)
     if ends:
@@ -65,7 +68,7 @@ def certificate(certificate: pd.DataFrame) -> Figure:
         half = _TWO_SIDED * done[f"{name}_se"]
         axes.axhline(0, color=style.GREY, lw=0.9, zorder=1)
         axes.vlines(x, mean - half, mean + half, color=style.ACCENT, lw=1.8, zorder=2)
-        axes.plot(x, mean, "o", color=style.ACCENT, ms=5.5, mec="white", mew=1, zorder=3)
+        _means(axes, x, mean, done["depth"], name)
         axes.set_ylabel(label)
     style.depth_axis(panels[-1], certificate["depth"].tolist())
     for axes in panels:
@@ -102,7 +105,13 @@ def _distributions(axes: Axes, images: pd.DataFrame, name: str) -> None:
     x = style.depth_positions(spread.index)
     for (low, high), width in (((0.05, 0.95), 0.9), ((0.25, 0.75), 3.2)):
         axes.vlines(x, spread[low], spread[high], color=style.ACCENT, lw=width, zorder=2)
-    axes.plot(x, spread[0.5], "o", color=style.ACCENT, ms=5.5, mec="white", mew=1, zorder=3)
+    _means(axes, x, spread[0.5], spread.index, name)
+
+
+def _means(axes: Axes, x: ArrayLike, y: ArrayLike, depths: Iterable[object], name: str) -> None:
+    marks = [style.mark(name, depth, "mean") for depth in depths]
+    look: dict[str, Any] = {"ms": 5.5, "mec": "white", "mew": 1, "zorder": 3}
+    style.dots(axes, x, y, marks, color=style.ACCENT, **look)
 
 
 def _limit(axes: Axes, summary: pd.DataFrame) -> None:
