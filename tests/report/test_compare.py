@@ -8,6 +8,8 @@ import pytest
 
 from flowdepth.base.errors import UserError
 from flowdepth.report import compare, pages
+from flowdepth.study import layout
+from markup import Page
 
 
 def test_settings_that_differ_are_listed() -> None:
@@ -17,6 +19,25 @@ def test_settings_that_differ_are_listed() -> None:
         ["setting", "a", "b"],
         ["model.latent", "8", "2"],
     ]
+
+
+def test_likelihoods_of_other_images_are_not_set_against_each_other() -> None:
+    one = {"test images": "ca0294c3", "binarisation": "static", "likelihood": "bernoulli"}
+    other = one | {"test images": "9e1c19b3", "binarisation": "dynamic"}
+    assert compare.apart({"a": one, "b": one}) == []
+    assert compare.apart({"a": one, "b": other}) == [
+        "binarisation (static in a, dynamic in b)",
+        "test images (ca0294c3 in a, 9e1c19b3 in b)",
+    ]
+
+
+def test_the_page_says_why_likelihoods_are_not_drawn_over_one_another() -> None:
+    names = ("binarized_mnist", "mnist", "binarized_mnist_long")
+    folders = [layout.REFERENCE / name for name in names]
+    text = " ".join(Page(compare.page(folders[:2])).text.split())
+    assert "Different are: binarisation (static in reference/binarized_mnist, " in text
+    assert "test images (ca0294c3b8d9 in reference/binarized_mnist, " in text
+    assert "all studies have the same test images" in Page(compare.page(folders[::2])).text
 
 
 def test_the_page_shows_the_numbers_of_the_study_s_own(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +39,39 @@ def page(folders: Sequence[Path]) -> str:
         If a result is missing, or is not what the job that wrote it left.
     """
     studies = [_study(folder) for folder in folders]
+    reasons = apart({study["name"]: study["images"] for study in studies})
     return pages.render(
         "compare.html",
         studies=studies,
-        overlay=_overlay(studies) if len(studies) > 1 else "",
+        overlay=_overlay(studies, not reasons) if len(studies) > 1 else "",
+        apart=reasons,
         overview=pages.rows(pd.DataFrame([study["row"] for study in studies])),
         differing=differing({study["name"]: study["settings"] for study in studies}),
     )
 
 
-def _overlay(studies: Sequence[dict[str, Any]]) -> str:
-    """Return the picture of all studies, of their NLLs only where these are of the same images."""
-    images = {json.dumps(study["images"], sort_keys=True) for study in studies}
+def apart(images: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return why the NLLs of studies are not to be set against each other, a phrase each.
+
+    ``images`` are by the name of the study what its likelihoods are of.
+    """
+    facts = {fact for of_study in images.values() for fact in of_study}
+    values = {
+        fact: {name: of_study.get(fact, "unknown") for name, of_study in images.items()}
+        for fact in sorted(facts)
+    }
+    return [
+        f"{fact} ({', '.join(f'{value} in {name}' for name, value in found.items())})"
+        for fact, found in values.items()
+        if len({*found.values()}) > 1
+    ]
+
+
+def _overlay(studies: Sequence[dict[str, Any]], comparable: bool) -> str:
+    """Return the picture of all studies, of their NLLs only where these are ``comparable``."""
     summaries = {study["name"]: study["summary"] for study in studies}
     with style.visual_language():
-        figure = overlay(summaries, comparable=len(images) == 1)
+        figure = overlay(summaries, comparable)
         return pages.source(style.contents(figure, "svg"), "svg")
 
 
@@ -72,7 +90,11 @@ def _study(folder: Path) -> dict[str, Any]:
     figure["alternative"] += f" Study {name}: {sentence}"
     return {
         "name": name,
-        "images": facts["data"]["sha256"]["test"],
+        "images": {
+            "test images": facts["data"]["sha256"]["test"][:12],
+            "binarisation": str(facts["data"]["binarisation"]),
+            "likelihood": settings["model"]["likelihood"],
+        },
         "summary": summary,
         "settings": settings,
         "headline": headline(summary, compared),
