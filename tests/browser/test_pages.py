@@ -90,12 +90,17 @@ def test_print_takes_one_to_sixteen_sheets(
     assert 1 <= sheets <= 16
 
 
-def test_print_shows_what_was_folded(browser: Browser, pages: dict[str, Path]) -> None:
+def test_print_shows_what_was_folded_and_nothing_to_click(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
     browser.open(pages["report"], *WINDOWS["desktop"])
+    tools = "[...document.querySelectorAll('[data-tool], .foot')].some(t => t.checkVisibility())"
+    assert browser.evaluate(tools)
     visible = "document.querySelector('details table').checkVisibility()"
     assert not browser.evaluate(visible)
     browser.send("Emulation.setEmulatedMedia", media="print")
     assert browser.evaluate(visible)
+    assert not browser.evaluate(tools)
     browser.send("Emulation.setEmulatedMedia", media="")
 
 

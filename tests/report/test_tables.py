@@ -112,7 +112,7 @@ def test_the_exact_table_has_means_over_seeds_and_the_worst_of_them() -> None:
     rows = [row, other, failure | {"depth": 2}, failure | {"depth": 8}]
     frame = tables.exact(pd.DataFrame(rows)).set_index("K")
     shown = frame.loc["2", ["exact NLL", "quadrature error", "difference in SE, worst seed"]]
-    assert shown.tolist() == ["20.5000", "3e-07", "4.0"]
+    assert shown.tolist() == ["20.5000", "3e−07", "4.0"]
     assert frame["seeds"].tolist() == ["2 (1 failed)", "0 (1 failed)"]
     assert (frame.loc["8"].iloc[1:] == "failed").all()
 

@@ -178,7 +178,7 @@ def _text(value: str | float | None) -> str:
     if pd.isna(value):
         return ""
     if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() else f"{value:.4f}"
+        return (f"{value:.0f}" if value.is_integer() else f"{value:.4f}").replace("-", "−")
     return str(value)
 
 

@@ -191,7 +191,7 @@ def exact(exact: pd.DataFrame) -> pd.DataFrame:
         "K": seeds.index.map(str),
         "seeds": _seeds(seeds),
         "exact NLL": plain(means["exact_nll"], 4),
-        "quadrature error": [f"{error:.0e}" for error in worst["exact_error"]],
+        "quadrature error": [f"{error:.0e}".replace("-", "−") for error in worst["exact_error"]],
         "estimated NLL": plain(means["nll"], 4),
         "difference": signed(means["difference"], 4),
         "Monte-Carlo SE, one seed": plain(means["nll_mcse"], 4),
