@@ -13,7 +13,7 @@ SLURM_TESTS ?= slurm
 .PHONY: study watch test faults test-slurm slurm-up slurm-down lint docs benchmark benchmark-study constraints clean
 
 study: .venv/installed
-	$(BIN)/snakemake
+	@$(BIN)/snakemake
 
 # STUDY=studies/mnist.yaml watches another study than config.yaml.
 watch: .venv/installed

@@ -92,4 +92,4 @@ onsuccess:
     if not workflow.touch and any(
         job.rule.name == "report" for job in workflow.dag.finished_jobs
     ):
-        print(f"The report is written: {(FOLDER / 'report.html').resolve()}")
+        logger.info(f"The report is written: {(FOLDER / 'report.html').resolve()}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -81,5 +82,49 @@ def test_view_ends_when_all_is_done(plan: Plan, monkeypatch: pytest.MonkeyPatch)
         plan.rows[len(looks) - 1].outputs[0].touch()
 
     monkeypatch.setattr(watch.time, "sleep", end_one_more)
-    watch.follow(plan, Console(file=io.StringIO(), force_terminal=True))
+    said = watch.follow(plan, Console(file=io.StringIO(), force_terminal=True))
+    assert said == f"{plan.folder.name} is done"
     assert len(looks) == len(plan.rows)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Since when Snakemake is at work on the study, if it is."""
+    work: list[float] = []
+    monkeypatch.setattr(watch.locks, "held_since", lambda *_: work[-1] if work else None)
+    return work
+
+
+def test_head_names_the_study_and_the_time_since_its_start(plan: Plan, work: list[float]) -> None:
+    work.append(time.time() - 65)
+    looked = watch.Watch(plan)
+    looked.look()
+    assert looked.head() == f"{plan.folder.name}: started 1 min 5 s ago"
+
+
+def test_view_ends_when_the_study_fails(plan: Plan, work: list[float]) -> None:
+    """Not before: the jobs that do not depend on the failed one go on."""
+    work.append(NOW)
+    looked = watch.Watch(plan)
+    looked.look()
+    assert looked.ending(waited=1e9) == ""
+    work.clear()
+    looked.look()
+    assert looked.ending(waited=1e9) == ""  # two jobs run still
+    stop(plan)
+    looked.look()
+    assert looked.ending(waited=0) == f"{plan.folder.name} failed"
+
+
+def test_view_of_a_study_that_does_not_run_waits_a_little(plan: Plan, work: list[float]) -> None:
+    stop(plan)
+    looked = watch.Watch(plan)
+    looked.look()
+    assert work == []
+    assert looked.ending(waited=1) == ""
+    assert looked.ending(waited=60) == f"{plan.folder.name} is not running"
+
+
+def stop(plan: Plan) -> None:
+    for one in plan.rows:
+        beside(one.log).unlink(missing_ok=True)

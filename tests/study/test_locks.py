@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowdepth.base.processes import Process
-from flowdepth.study.locks import Holder, refusal, release
+from flowdepth.study.locks import Holder, held_since, refusal, release
 
 THIS = Holder.this()
 
@@ -74,3 +74,14 @@ def test_what_cannot_be_seen_from_here_is_left_to_the_user(
     assert release(tmp_path) == []
     assert name in refusal(tmp_path)
     assert "run `snakemake --unlock`" in refusal(tmp_path)
+
+
+def test_a_study_is_held_since_a_living_process_locked_its_files(tmp_path: Path) -> None:
+    quick = Path("results/quick")
+    assert held_since(tmp_path, quick) is None
+    ended_one = lock(tmp_path, "0.output", ended().line)
+    assert held_since(tmp_path, quick) is None
+    ended_one.unlink()
+    living = lock(tmp_path, "1.output", THIS.line)
+    assert held_since(tmp_path, quick) == living.stat().st_mtime
+    assert held_since(tmp_path, Path("results/qui")) is None

@@ -3,6 +3,7 @@
 import snakemake.dag
 import snakemake.jobs
 import snakemake.workflow
+from snakemake.persistence.file import FilePersistence
 
 from flowdepth.cluster.demand import Demand, in_all
 from flowdepth.study import lineage
@@ -75,5 +76,16 @@ class Plan(snakemake.dag.DAG):
         return super().reason(job)
 
 
+def recorded(code_of):
+    """Have a command be on record as it once was: where a job's words go changes no result."""
+
+    def code(persistence, made_by):
+        text = code_of(persistence, made_by)
+        return text and text.replace("exec &> {log:q};", "exec &> >(tee {log:q});")
+
+    return code
+
+
+FilePersistence._code = recorded(FilePersistence._code)
 if workflow.is_main_process:
     snakemake.workflow.DAG = Plan

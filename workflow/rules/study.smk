@@ -61,9 +61,12 @@ LOOKED_AT = [
     *("--snakefile", workflow.main_snakefile),
     *("--configfile", f"{workflow.basedir}/config.yaml"),
 ]
+# A job's words go into its log, and on a cluster into SLURM's as well, which keeps every attempt's.
+SAYS = "exec &> {log:q}" if workflow.is_main_process else "exec &> >(tee {log:q})"
 # What a job runs. A stage finds its files by the study's folder.
 STAGE = (
-    'exec &> >(tee {log:q}); log={log:q}; export FLOWDEPTH_HEARTBEAT="${{log%.log}}.heartbeat.json"; '
+    f"{SAYS}; "
+    'log={log:q}; export FLOWDEPTH_HEARTBEAT="${{log%.log}}.heartbeat.json"; '
     "python -m flowdepth.stages.{params.stage} --study {params.study:q} --settings {params.settings:q}"
 )
 

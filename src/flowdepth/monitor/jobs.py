@@ -35,7 +35,7 @@ _SECONDS_TO_START = 120
 _OPENING = re.compile(r"process \d+ on \S+ since \S+")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
 _STOP = re.compile(r"SIG[A-Z\d]+: ")
-_REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> >\(tee (.*?)\); ", re.MULTILINE)
+_REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> (?:>\(tee )?(.*?)\)?; ", re.MULTILINE)
 # What rules/start.smk says of results that do not belong to the study.
 _UNFIT = "No longer of this study: "
 # Parameters of rules that are stamps: names of modules or arrays, each with a hash.
@@ -107,6 +107,11 @@ class Plan:
         rows = (row if not row.pending else look(row, self.asked) for row in self.rows)
         now = heartbeat.clock(self.rows[0].log.parent) if self.rows else 0.0
         return [judge(row, self.reasons.get(row.log, ""), now) for row in rows]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the study's results."""
+        return Path(*self.rows[0].log.parts[:2]) if self.rows else Path()
 
     def damage(self) -> list[str]:
         """Return what is wrong with each damaged file that a run would refuse."""

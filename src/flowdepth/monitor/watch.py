@@ -2,8 +2,8 @@
 
 The options say which study, as they do for snakemake itself: --configfile, --config, --profile.
 Snakemake is asked once, at the start; from then on the logs and results are looked at every
-second. The view ends when all is done, or by Ctrl-C, which leaves the study alone. Without a
-terminal it is printed once.
+second. The view ends when the study does, and says how, or by Ctrl-C, which leaves the study alone.
+Without a terminal it is printed once.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from rich.table import Table
 from rich.text import Text
 
 from flowdepth.base.errors import UserError
-from flowdepth.base.words import escape_output
+from flowdepth.base.words import duration, escape_output
 from flowdepth.monitor.jobs import Job, Plan, State, read_plan
+from flowdepth.monitor.left import left_of
 from flowdepth.monitor.status import counts, notes, progress
+from flowdepth.study import locks
 
 SECONDS = 1.0
 STYLES: dict[State, str] = {
@@ -33,6 +35,9 @@ STYLES: dict[State, str] = {
     "waiting": "dim",
     "stale": "magenta",
 }
+# A watched study may be starting: Snakemake plans it first.
+_SECONDS_TO_START = 20
+_LOCKS = Path(".snakemake", "locks")
 _AT_REST = ("done", "waiting")
 _EPOCH = re.compile(r"^epoch \d+ .*validation (\S+) nats.* ([\d,]+) images/s", re.MULTILINE)
 
@@ -109,15 +114,71 @@ def _stages(jobs: Sequence[Job]) -> Text:
     return Text("  ").join(titles)
 
 
-def follow(plan: Plan, console: Console) -> None:
-    """Show the study until all is done."""
+class Watch:
+    """A study while it is looked at.
+
+    Attributes
+    ----------
+    jobs
+        How they stood at the last look.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._name = plan, plan.folder.name
+        self.jobs: list[Job] = []
+        self._since: float | None = None
+        self._at_work, self._at_once = False, 1
+
+    def look(self) -> None:
+        """Look at the jobs, and whether anybody is at work on them."""
+        # In this order: who let go of the lock has written all that it will write.
+        since = locks.held_since(_LOCKS, self._plan.folder)
+        self.jobs = self._plan.jobs()
+        running = sum(job.state == "running" for job in self.jobs)
+        self._at_work = since is not None or running > 0
+        self._since = since or self._since
+        self._at_once = max(self._at_once, running)
+
+    def head(self) -> str:
+        """Return the study's name, the time since its start and the time left."""
+        if not self._at_work or self._since is None:
+            return self._name
+        since = f"started {duration(time.time() - self._since)} ago"
+        left = "" if self._has("failed") else left_of(self.jobs, self._at_once)
+        return f"{self._name}: {', '.join(filter(None, [since, left]))}"
+
+    def ending(self, waited: float) -> str:
+        """Return how the study ended, nothing while it may go on or, after some seconds, start."""
+        if all(job.state == "done" for job in self.jobs):
+            return f"{self._name} is done"
+        if self._at_work or (self._since is None and waited < _SECONDS_TO_START):
+            return ""
+        ended = "failed" if self._has("failed") else "has ended"
+        return f"{self._name} {'is not running' if self._since is None else ended}"
+
+    def _has(self, state: State) -> bool:
+        return any(job.state == state for job in self.jobs)
+
+
+def follow(plan: Plan, console: Console) -> str:
+    """Show the study until it ends; return how it ended."""
+    watch, waited = Watch(plan), 0.0
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            jobs = plan.jobs()
-            live.update(view(jobs, console.width, console.height), refresh=True)
-            if all(job.state == "done" for job in jobs):
-                return
+            watch.look()
+            shown = view(watch.jobs, console.width, console.height - 1)
+            live.update(Group(Text(watch.head(), "bold"), shown), refresh=True)
+            if ending := watch.ending(waited):
+                return ending
             time.sleep(SECONDS)
+            waited += SECONDS
+
+
+def _once(plan: Plan, console: Console) -> None:
+    """Print the study as it is."""
+    watch = Watch(plan)
+    watch.look()
+    console.print(Text(watch.head()), view(watch.jobs, console.width, sys.maxsize), sep="\n")
 
 
 def main() -> None:
@@ -133,9 +194,9 @@ def main() -> None:
         for fault in plan.damage():
             console.print(f"damaged: {fault}", markup=False)
         if console.is_terminal:
-            follow(plan, console)
+            console.print(follow(plan, console), markup=False)
         else:
-            console.print(view(plan.jobs(), console.width, sys.maxsize))
+            _once(plan, console)
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def release(folder: Path) -> list[Holder]:
             lock.unlink(missing_ok=True)
             ended.append(holder)
     return [*dict.fromkeys(ended)]
+
+
+def held_since(folder: Path, study: Path) -> float | None:
+    """Return since when a process holds locks in Snakemake's folder on files of a study.
+
+    In seconds since the epoch. None where none does; one of another host counts as living.
+    """
+    for lock, holder in _holders(folder):
+        if holder and holder.is_here and not holder.process.lives():
+            continue
+        with suppress(OSError):  # let go of in the meantime
+            if f"\n{study.as_posix()}/" in lock.read_text(encoding="utf-8"):
+                return lock.stat().st_mtime
+    return None
 
 
 def refusal(folder: Path) -> str:
