@@ -190,8 +190,8 @@ FIGURES = (
         caption=(
             "The objective of training images, and the ELBO of validation images at beta = 1, by "
             "epoch: thin lines are seeds, bold ones the mean over finished seeds, dashed at K = 0. "
-            "Ticks at the foot are the epochs whose models were kept. Early epochs may lie below "
-            "the axis."
+            "Ticks at the foot are the epochs whose models were kept. Each panel has its own "
+            "scale, which early epochs may leave."
         ),
         alternative="ELBO in nats by epoch, a line for each depth.",
     ),

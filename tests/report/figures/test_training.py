@@ -36,11 +36,23 @@ def test_a_diverging_seed_does_not_squash_the_curves(fabricate: Fabricate) -> No
     study, packs = fabricate(depths=(0, 4), failed=[(4, 0)])
     history = read_rows(study, packs, "history.csv", HISTORY)
     broken = (history["depth"] == 4) & (history["seed"] == 0)
-    history.loc[broken, "validation"] = [-1e8, -1e12, np.inf, -np.inf, np.nan, -50.0, -1e20]
+    diverging = [-1e8, -1e12, np.inf, -np.inf, np.nan, -50.0, -1e20]
+    history.loc[broken, "validation"], history.loc[broken, "train"] = diverging, diverging[::-1]
+    figure = learning_curves(history, study_tables(study, packs)["metrics"])
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        assert low > -30
+        assert high < -20
+
+
+def test_what_training_reaches_is_seen_though_validation_does_not(fabricate: Fabricate) -> None:
+    study, packs = fabricate(depths=(0, 4))
+    history = read_rows(study, packs, "history.csv", HISTORY)
+    history["train"] = history["validation"] + 5.0
     figure = learning_curves(history, study_tables(study, packs)["metrics"])
     low, high = figure.axes[0].get_ylim()
-    assert low > -30
-    assert high < -20
+    assert low < history["train"].max() < high
+    assert figure.axes[1].get_ylim() == (low - 5.0, high - 5.0)
 
 
 def test_the_mean_curve_ends_where_the_first_seed_stops() -> None:

@@ -23,11 +23,11 @@ def learning_curves(history: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     Thin lines are seeds; ticks at the foot are their best epochs, a dotted line ends the warm-up.
     """
     figure = style.new_figure(width=1.5 * style.WIDTH, height=1.1 * style.HEIGHT)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    panels = figure.subplots(1, 2, sharex=True)
     history = history[np.isfinite(history["validation"])]
-    panels[0].set_ylim(*_curve_limits(history))
     ends: Ends = {}
     for axes, name in zip(panels, ("train", "validation"), strict=True):
+        axes.set_ylim(*_curve_limits(history, name))
         ends = _curves(axes, history, metrics, name)
         _mark_warm_up(axes, history)
         axes.set_title({"train": "training objective"}.get(name, "validation ELBO"), fontsize=9)
@@ -83,12 +83,18 @@ def _mean_curve(curves: pd.DataFrame, metrics: pd.DataFrame) -> pd.Series:
     return curves[[seed for seed in curves if seed in set(done)]].dropna().mean(axis=1).dropna()
 
 
-def _curve_limits(history: pd.DataFrame) -> tuple[float, float]:
-    """Return limits that show the later half well; the first epochs may leave the axis below."""
-    if history.empty:
+def _curve_limits(history: pd.DataFrame, name: str) -> tuple[float, float]:
+    """Return limits that show the later half well; the first epochs may leave the axis.
+
+    Below, and during the warm-up, when the objective is another, above.
+    """
+    history = history[np.isfinite(history[name])]
+    warm = history[history["beta"] >= 1]
+    values = (warm if len(warm) else history)[name]
+    if values.empty:
         return -1.0, 0.0
-    late = history.loc[history["epoch"] > history["epoch"].max() / 2, "validation"]
-    low, high = float(late.quantile(0.05)), float(history["validation"].max())
+    late = history.loc[history["epoch"] > history["epoch"].max() / 2, name]
+    low, high = float(late.quantile(0.05)), float(values.max())
     room = max(high - low, 1e-3 * abs(high), 1e-6)
-    lowest = float(history["validation"].min()) - 0.05 * room
+    lowest = float(history[name].min()) - 0.05 * room
     return max(low - 1.5 * room, lowest), high + 0.1 * room
