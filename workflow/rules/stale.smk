@@ -81,7 +81,7 @@ def recorded(code_of):
 
     def code(persistence, made_by):
         text = code_of(persistence, made_by)
-        return text and text.replace("exec &> {log:q};", "exec &> >(tee {log:q});")
+        return text and text.replace(TO_LOG, TO_BOTH)
 
     return code
 

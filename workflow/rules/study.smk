@@ -62,7 +62,12 @@ LOOKED_AT = [
     *("--configfile", f"{workflow.basedir}/config.yaml"),
 ]
 # A job's words go into its log, and on a cluster into SLURM's as well, which keeps every attempt's.
-SAYS = "exec &> {log:q}" if workflow.is_main_process else "exec &> >(tee {log:q})"
+# What a full disk keeps out of the log goes to the terminal.
+TO_LOG, TO_BOTH = (
+    "exec 3>&2 &> {log:q}; export FLOWDEPTH_TERMINAL=3",
+    "exec &> >(tee {log:q})",
+)
+SAYS = TO_LOG if workflow.is_main_process else TO_BOTH
 # What a job runs. A stage finds its files by the study's folder.
 STAGE = (
     f"{SAYS}; "

@@ -35,7 +35,9 @@ _SECONDS_TO_START = 120
 _OPENING = re.compile(r"process \d+ on \S+ since \S+")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
 _STOP = re.compile(r"SIG[A-Z\d]+: ")
-_REASON = re.compile(r"^Reason: (.*)\nShell command: exec &> (?:>\(tee )?(.*?)\)?; ", re.MULTILINE)
+_REASON = re.compile(
+    r"^Reason: (.*)\nShell command: exec (?:3>&2 )?&> (?:>\(tee )?(.*?)\)?; ", re.MULTILINE
+)
 # What rules/start.smk says of results that do not belong to the study.
 _UNFIT = "No longer of this study: "
 # Parameters of rules that are stamps: names of modules or arrays, each with a hash.

@@ -12,6 +12,7 @@ Where the environment's ``FLOWDEPTH_HEARTBEAT`` names a file, the stage keeps it
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import platform
 import signal
@@ -62,6 +63,7 @@ def guarded(stage: Callable[[], None]) -> None:
     try:
         stage()
     except UserError as error:
+        _tell_terminal(error)
         sys.exit(f"error: {error}")
     except (MemoryError, RuntimeError, OSError) as error:
         if not lacks_memory(error):
@@ -74,6 +76,14 @@ def guarded(stage: Callable[[], None]) -> None:
         _leave(str(stopped))
     except KeyboardInterrupt:
         _leave("SIGINT: nothing to save; run again")
+
+
+def _tell_terminal(error: UserError) -> None:
+    """Write a full disk's error to the terminal, too: the log may have no room for it."""
+    terminal = os.environ.get("FLOWDEPTH_TERMINAL")
+    if terminal and getattr(error.__context__, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
+        with suppress(OSError):
+            os.write(int(terminal), f"error: {error}\n".encode())
 
 
 def _open_log() -> None:
