@@ -42,6 +42,10 @@ from flowdepth.study.provenance import Recorder
 INTERRUPTED = 75
 # Longer than SLURM takes to end a job that it requeues.
 _SECONDS_TO_THE_END = 600
+_NO_ROOM = (
+    "error: what the job says could not be written (No space left on device); it needs room on the "
+    "disk of its log: make some, then run again"
+)
 
 
 def run(stage: Callable[[], None]) -> None:
@@ -63,9 +67,13 @@ def guarded(stage: Callable[[], None]) -> None:
     try:
         stage()
     except UserError as error:
-        _tell_terminal(error)
+        if _is_full(error.__context__):
+            _tell_terminal(f"error: {error}")
         sys.exit(f"error: {error}")
     except (MemoryError, RuntimeError, OSError) as error:
+        if _is_full(error):
+            _tell_terminal(_NO_ROOM)
+            sys.exit(_NO_ROOM)
         if not lacks_memory(error):
             raise
         sys.exit(
@@ -78,12 +86,16 @@ def guarded(stage: Callable[[], None]) -> None:
         _leave("SIGINT: nothing to save; run again")
 
 
-def _tell_terminal(error: UserError) -> None:
-    """Write a full disk's error to the terminal, too: the log may have no room for it."""
+def _is_full(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _tell_terminal(message: str) -> None:
+    """Write to the terminal what a full disk may keep out of the log."""
     terminal = os.environ.get("FLOWDEPTH_TERMINAL")
-    if terminal and getattr(error.__context__, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
+    if terminal:
         with suppress(OSError):
-            os.write(int(terminal), f"error: {error}\n".encode())
+            os.write(int(terminal), f"{message}\n".encode())
 
 
 def _open_log() -> None:
