@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flowdepth.base.errors import UserError
 from flowdepth.stages import command
 from flowdepth.stages.command import INTERRUPTED
 
@@ -170,3 +172,40 @@ def test_a_job_that_cannot_be_requeued_exits_at_once(tmp_path: Path) -> None:
     with started(**job(tmp_path, 0) | {"PATH": str(tmp_path / "none")}) as stage:
         pass
     assert stage.returncode == INTERRUPTED
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_a_full_disk_keeps_out_of_the_log_is_said_in_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def stage() -> None:
+        if not told:
+            raise full
+        try:
+            raise full
+        except OSError:
+            raise UserError("a.csv: could not be written") from None
+
+    reading, writing = os.pipe()
+    monkeypatch.setenv("FLOWDEPTH_TERMINAL", str(writing))
+    with pytest.raises(SystemExit, match="could not be written") as left:
+        command.guarded(stage)
+    os.close(writing)
+    with os.fdopen(reading) as terminal:
+        assert terminal.read() == f"{left.value}\n"
+
+
+def test_another_mistake_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setenv("FLOWDEPTH_TERMINAL", str(writing))
+
+    def stage() -> None:
+        raise UserError("a.csv: damaged")
+
+    with pytest.raises(SystemExit, match="damaged"):
+        command.guarded(stage)
+    os.close(writing)
+    with os.fdopen(reading) as terminal:
+        assert terminal.read() == ""
