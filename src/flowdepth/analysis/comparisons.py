@@ -52,6 +52,16 @@ def comparisons_table(
     return frame
 
 
+def by_seed(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the seeds' metrics with ``neg_elbo`` and ``nll_difference``, the NLL less K = 0's.
+
+    The latter is unknown at K = 0 itself, and where either training has failed.
+    """
+    vanilla = metrics[metrics["depth"] == 0].set_index("seed")["nll"]
+    difference = (metrics["nll"] - metrics["seed"].map(vanilla)).where(metrics["depth"] > 0)
+    return metrics.assign(neg_elbo=-metrics["elbo"], nll_difference=difference)
+
+
 def against(metrics: pd.DataFrame, reference: int) -> pd.DataFrame:
     """Return every other depth's difference from ``reference``, a row each, by seeds alone.
 

@@ -299,14 +299,19 @@ def _check_grid(study: Study, frame: pd.DataFrame) -> None:
             )
 
 
+def first_seeds(metrics: pd.DataFrame) -> dict[int, int]:
+    """Return each depth's first finished seed, of those that have one."""
+    done = metrics[metrics["status"] == "done"]
+    return {int(str(k)): int(seed) for k, seed in done.groupby("depth")["seed"].min().items()}
+
+
 def first_examples(packs: Sequence[Path], metrics: pd.DataFrame, count: int) -> dict[int, Examples]:
     """Return by depth ``count`` examples of the pack with the depth's first finished seed."""
-    done = metrics[metrics["status"] == "done"]
-    first = done.groupby("depth")["seed"].min()
+    first = first_seeds(metrics)
     found: dict[int, Examples] = {}
     for pack in packs:
         depth = depth_of(pack)
-        if depth in first.index and depth not in found:
+        if depth in first and depth not in found:
             examples = read_examples(pack, count)
             if first[depth] in examples.seeds:
                 found[depth] = examples

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from flowdepth.analysis.readers import Examples
+from flowdepth.analysis.readers import Examples, first_seeds
 from flowdepth.base.errors import UserError
 
 
 def packed(examples: dict[int, Examples], metrics: pd.DataFrame) -> bytes:
     """Return the contents of the file that `read` reads."""
-    done = metrics[metrics["status"] == "done"]
-    first = done.groupby("depth")["seed"].min()
+    first = first_seeds(metrics)
     arrays: dict[str, NDArray[np.uint8]] = {}
     for depth, shown in examples.items():
         row = shown.seeds.index(first[depth])
@@ -27,7 +26,21 @@ def packed(examples: dict[int, Examples], metrics: pd.DataFrame) -> bytes:
             f"K{depth}/reconstructions": _grey(shown.reconstructions[row]),
             f"K{depth}/samples": _grey(shown.samples[row]),
         }
-    return save(arrays, {"seeds": json.dumps({depth: int(first[depth]) for depth in examples})})
+    return save(arrays, {"seeds": json.dumps({depth: first[depth] for depth in examples})})
+
+
+def of_first_seeds(
+    examples: dict[int, Examples], metrics: pd.DataFrame, name: str
+) -> dict[int, NDArray[np.float32] | None]:
+    """Return by depth the images called ``name`` [n, height, width]; None where all failed."""
+    first = first_seeds(metrics)
+    rows: dict[int, NDArray[np.float32] | None] = {}
+    for depth in sorted(map(int, metrics["depth"].unique())):
+        shown = examples.get(depth)
+        rows[depth] = None
+        if depth in first and shown is not None:
+            rows[depth] = getattr(shown, name)[shown.seeds.index(first[depth])]
+    return rows
 
 
 def read(path: Path) -> dict[int, Examples]:

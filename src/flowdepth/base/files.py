@@ -20,7 +20,7 @@ from flowdepth.base.machine import lives
 if TYPE_CHECKING:
     import pandas as pd
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 
@@ -72,7 +72,7 @@ def _refusal(error: OSError, path: Path, size: int) -> str:
     """Return why ``path`` could not be written, what it needs, and how to give it that."""
     folder = next(parent for parent in path.absolute().parents if _exists(parent))
     need = "see to it"
-    if error.errno in _NO_ROOM:
+    if error.errno in NO_ROOM:
         free = shutil.disk_usage(folder).free
         need = f"it needs {size:,} bytes where {free:,} are free: make room or raise the limit"
     elif error.errno in _NO_PERMISSION:

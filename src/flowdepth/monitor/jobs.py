@@ -32,7 +32,7 @@ STAGES += ("summarise", "figures", "gap_figures", "posteriors", "tables", "repor
 # From the start of a job's log to its heartbeat at most: it imports torch.
 _SECONDS_TO_START = 120
 
-_OPENING = re.compile(r"process \d+ on \S+ since \S+")
+OPENING = re.compile(r"process \d+ on \S+ since (\S+)")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
 _STOP = re.compile(r"SIG[A-Z\d]+: ")
 _REASON = re.compile(
@@ -220,7 +220,7 @@ def _state(row: Row, reason: str, now: float) -> tuple[State, str]:
     lines = _lines(row.log)
     beat = heartbeat.read(heartbeat.beside(row.log))
     if beat is not None and beat.lives(now):
-        said = [line for line in lines or () if not _OPENING.fullmatch(line)]
+        said = [line for line in lines or () if not OPENING.fullmatch(line)]
         return "running", beat.doing or (said or ["starts"])[-1]
     if lines is not None and _starts(row.log, lines, now):
         return "running", "starts"
@@ -244,17 +244,22 @@ def _was_stopped(row: Row, lines: Sequence[str]) -> bool:
 
 def _lines(log: Path) -> list[str] | None:
     """Return the lines of a log that are not blank; None where there is no log."""
+    text = text_of(log)
+    return None if text is None else [x.strip() for x in text.splitlines() if x.strip()]
+
+
+def text_of(log: Path) -> str | None:
+    """Return what a log says; None where there is none."""
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        return log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _starts(log: Path, lines: list[str], now: float) -> bool:
     """Say whether a job without a heartbeat has yet to come to it, whatever its imports print."""
     young = now - log.stat().st_mtime < _SECONDS_TO_START
-    return young and not any(_OPENING.fullmatch(x) or _CAUSE.match(x) for x in lines)
+    return young and not any(OPENING.fullmatch(x) or _CAUSE.match(x) for x in lines)
 
 
 def why(reason: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,10 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from flowdepth.base.words import duration
-from flowdepth.monitor.jobs import Job
+from flowdepth.monitor.jobs import OPENING, Job
 from flowdepth.study.layout import PACK_OUTPUTS
-
-_OPENING = re.compile(r"^process \d+ on \S+ since (\S+)$", re.MULTILINE)
 
 
 def seconds_left(
@@ -63,7 +60,8 @@ def _began(log: Path) -> float | None:
     try:
         # Warnings may stand before it.
         with log.open(encoding="utf-8", errors="replace") as file:
-            found = _OPENING.search(file.read(4096))
+            lines = file.read(4096).splitlines()
+        found = next(filter(None, map(OPENING.fullmatch, lines)), None)
         return datetime.fromisoformat(found[1]).timestamp() if found else None
     except (OSError, ValueError):
         return None

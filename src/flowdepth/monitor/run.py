@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowdepth.base.words import duration
+from flowdepth.monitor.jobs import text_of
 from flowdepth.monitor.left import left, seconds_left
 
 # Of the log of a failed job; its last line says what went wrong.
@@ -151,7 +152,4 @@ def _end(log: str) -> list[str]:
 
 
 def _lines(log: str) -> list[str]:
-    try:
-        return Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
+    return (text_of(Path(log)) or "").splitlines()

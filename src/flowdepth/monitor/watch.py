@@ -21,7 +21,7 @@ from rich.text import Text
 
 from flowdepth.base.errors import UserError
 from flowdepth.base.words import duration, escape_output
-from flowdepth.monitor.jobs import Job, Plan, State, read_plan
+from flowdepth.monitor.jobs import Job, Plan, State, read_plan, text_of
 from flowdepth.monitor.left import left_of
 from flowdepth.monitor.status import counts, notes, progress
 from flowdepth.study import locks
@@ -96,16 +96,11 @@ def _numbers(pack: Sequence[Job]) -> tuple[str, str, str, str]:
     line = next((job.detail for job in pack if job.state == "running"), "")
     done, left = progress(line)
     training = next(job for job in pack if job.rule == "train")
-    epochs = _EPOCH.findall(_text(training.log)) if training.state in ("running", "done") else []
+    epochs = (
+        _EPOCH.findall(text_of(training.log) or "") if training.state in ("running", "done") else []
+    )
     validation, rate = epochs[-1] if epochs else ("", "")
     return done, validation, rate if training.state == "running" else "", left
-
-
-def _text(log: Path) -> str:
-    try:
-        return log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _stages(jobs: Sequence[Job]) -> Text:

@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from flowdepth.analysis.comparisons import against
+from flowdepth.report import pages
 from flowdepth.report.tables import differences
 
 _WIDTH, _HEIGHT, _EDGE = 120, 14, 4
@@ -22,14 +23,12 @@ def against_each(metrics: pd.DataFrame) -> dict[int, list[list[str]]]:
 
 def with_bars(rows: list[list[str]], compared: pd.DataFrame) -> list[list[str]]:
     """Return header and rows of a table with a bar for each row of ``compared``."""
-    header, *cells = rows
-    bars = [_DRAWN, *_bars(compared)]
-    return [[*row, bar] for row, bar in zip([header, *cells], bars, strict=True)]
+    return [[*row, bar] for row, bar in zip(rows, [_DRAWN, *_bars(compared)], strict=True)]
 
 
 def _rows(compared: pd.DataFrame) -> list[list[str]]:
     texts = pd.DataFrame({"K": compared["depth"].map(str), **differences(compared)})
-    return with_bars([[*texts], *texts.to_numpy().tolist()], compared)
+    return with_bars(pages.rows(texts), compared)
 
 
 def _bars(compared: pd.DataFrame) -> Iterable[Markup]:

@@ -51,13 +51,16 @@ def _made(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield what computed for how long, and when with which code, as far as it is known."""
     if "seconds" in facts:
         yield f"{_duration(sum(facts['seconds'].values()))} on {' and '.join(facts['devices'])}"
-    version, git = facts.get("versions"), facts.get("git")
+    version, made_by = facts.get("versions"), commit(facts)
     if isinstance(version, dict):
-        code = f"flowdepth {version['flowdepth']}"
-        if isinstance(git, dict):
-            changed = " with changes" if git["dirty"] else ""
-            code += f", commit {git['commit'][:7]}{changed} of {git['date'][:10]}"
-        yield code
+        dated = f", commit {made_by} of {facts['git']['date'][:10]}" if made_by else ""
+        yield f"flowdepth {version['flowdepth']}{dated}"
+
+
+def commit(facts: Mapping[str, Any]) -> str:
+    """Return which commit the results were made with, empty where there was none."""
+    git = facts.get("git")
+    return git["commit"][:7] + " with changes" * git["dirty"] if isinstance(git, dict) else ""
 
 
 def _duration(seconds: float) -> str:

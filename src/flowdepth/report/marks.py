@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from flowdepth.analysis.comparisons import by_seed
 from flowdepth.analysis.results import StudyResults, called
 from flowdepth.estimation.thresholds import K_HAT_LIMIT
 from flowdepth.report.typesetting import BRACKET, intervals, percent, plain, signed, with_error
@@ -21,19 +22,18 @@ def labels(figure: str, results: StudyResults) -> Labels:
 
 
 def _nll_by_depth(metrics: pd.DataFrame, summary: pd.DataFrame) -> Labels:
-    vanilla = metrics[metrics["depth"] == 0].set_index("seed")["nll"]
-    change = metrics["nll"] - metrics["seed"].map(vanilla)
-    paired, name = metrics[change.notna()], "nll_difference"
+    name, title = "nll_difference", "difference from K = 0"
+    paired = by_seed(metrics).dropna(subset=name)
     return {
-        **_means(summary, name, "difference from K = 0", sign="+"),
-        **_seeds(paired, name, "difference from K = 0", signed(change.dropna(), 3)),
+        **_means(summary, name, title, sign="+"),
+        **_seeds(paired, name, title, signed(paired[name], 3)),
         **_levels(metrics, summary, "nll", "NLL"),
     }
 
 
 def _elbo_and_nll(metrics: pd.DataFrame, summary: pd.DataFrame) -> Labels:
     return {
-        **_levels(metrics.assign(neg_elbo=-metrics["elbo"]), summary, "neg_elbo", "−ELBO"),
+        **_levels(by_seed(metrics), summary, "neg_elbo", "−ELBO"),
         **_levels(metrics, summary, "nll", "NLL"),
     }
 

@@ -26,7 +26,7 @@ from flowdepth.report.answer import (
 )
 from flowdepth.report.citation import bibtex
 from flowdepth.report.endings import unfinished
-from flowdepth.report.heading import about
+from flowdepth.report.heading import about, commit
 from flowdepth.report.inline import inline
 from flowdepth.report.limits import limits
 from flowdepth.report.marks import labels
@@ -35,6 +35,7 @@ from flowdepth.report.registry import Figure, Table
 from flowdepth.report.setting import set_table
 from flowdepth.report.sheets import sheet
 from flowdepth.report.shown import estimates, pictures, shown_images
+from flowdepth.report.typesetting import minus
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
 from flowdepth.study import layout
@@ -58,7 +59,6 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
     """
     study, metrics = results.study, results.metrics
     own, defaults = protocol(study)
-    tables = _tables(results)
     sentence = answer(results.summary, results.compared)
     return pages.render(
         "report.html",
@@ -78,8 +78,8 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         limit=K_HAT_LIMIT,
         limits=[*unfinished(results.history, metrics, results.summary), *limits(facts["data"])],
         figures=_figures(results, sentence),
-        tables=tables,
-        against=_against(results, tables),
+        tables=_tables(results),
+        against=against_each(metrics),
         **_pictures(results),
         seeds=_seed_rows(metrics),
         failures=metrics[metrics["status"] == "failed"].to_dict("records"),
@@ -88,7 +88,7 @@ def page(results: StudyResults, facts: Mapping[str, Any]) -> str:
         defaults=defaults,
         citation=bibtex(facts),
         mixed=facts["mixed"],
-        commit=_commit(facts),
+        commit=commit(facts),
         provenance=_pairs({k: v for k, v in facts.items() if k not in ("mixed", "settings")}),
     )
 
@@ -117,7 +117,9 @@ def _figures(results: StudyResults, sentence: str) -> dict[str, dict[str, Any]]:
     }
     figures["nll_by_depth"]["alternative"] += f" {sentence}"
     for number, (name, figure) in enumerate(figures.items(), 1):
-        if not figure["is_pixels"]:
+        if figure["is_pixels"]:
+            figure["drawing"] = pages.source(figure["svg"], "svg")
+        else:
             told = labels(name, results)
             figure["svg"] = inline(figure["svg"], f"f{number}", figure["alternative"], told)
     return figures
@@ -131,25 +133,10 @@ def _command(results: StudyResults, figure: Figure) -> str:
     return f"snakemake {file.as_posix()}"
 
 
-def _commit(facts: Mapping[str, Any]) -> str:
-    git = facts.get("git")
-    return git["commit"][:7] + " with changes" * git["dirty"] if isinstance(git, dict) else ""
-
-
 def _pictures(results: StudyResults) -> dict[str, Any]:
     """Return what the page shows of images."""
-    shown = called(pictures, results)
     rows = called(shown_images, results)
-    return {"pictures": shown, "estimates": estimates(rows)}
-
-
-def _against(results: StudyResults, tables: dict[str, dict[str, Any]]) -> dict[int, Any]:
-    """Return the tables of differences by the depth compared with; that of K = 0 has more."""
-    compared = results.compared[results.compared["kind"] == VANILLA]
-    if len(compared):
-        rows = tables["comparisons"]["rows"]
-        tables["comparisons"]["rows"] = with_bars(rows, compared)
-    return against_each(results.metrics)
+    return {"pictures": called(pictures, results), "estimates": estimates(rows)}
 
 
 def _tables(results: StudyResults) -> dict[str, dict[str, Any]]:
@@ -158,12 +145,19 @@ def _tables(results: StudyResults) -> dict[str, dict[str, Any]]:
             "section": table.section,
             "title": table.title,
             "caption": registry.caption(table, results.study),
-            "rows": pages.rows(set_table(table, results))
-            if table.stage == "report"
-            else pages.text_table(layout.table(results.folder, table.name)["csv"]),
+            "rows": _rows(table, results),
         }
         for table in registry.tables(results.study)
     }
+
+
+def _rows(table: Table, results: StudyResults) -> list[list[str]]:
+    if table.stage == "report":
+        return pages.rows(set_table(table, results))
+    rows = pages.text_table(layout.table(results.folder, table.name)["csv"])
+    if table.name != "comparisons":
+        return rows
+    return with_bars(rows, results.compared[results.compared["kind"] == VANILLA])
 
 
 def _seed_rows(metrics: pd.DataFrame) -> list[list[str]]:
@@ -178,7 +172,7 @@ def _text(value: str | float | None) -> str:
     if pd.isna(value):
         return ""
     if isinstance(value, float):
-        return (f"{value:.0f}" if value.is_integer() else f"{value:.4f}").replace("-", "−")
+        return minus(f"{value:.0f}" if value.is_integer() else f"{value:.4f}")
     return str(value)
 
 

@@ -60,7 +60,6 @@ def figure(results: Path, shown: Figure) -> dict[str, Any]:
     svg = _drawn(files["svg"])
     return {
         "svg": svg,
-        "drawing": source(svg, "svg"),
         "source": source(_drawn(files[kind]), kind),
         "section": shown.section,
         "is_pixels": shown.is_pixels,

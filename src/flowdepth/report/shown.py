@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flowdepth.analysis.certificate import TEST
-from flowdepth.analysis.readers import Examples
+from flowdepth.analysis.readers import Examples, first_seeds
+from flowdepth.analysis.thumbnails import of_first_seeds
+from flowdepth.report.pages import rows as table_rows
 from flowdepth.report.pages import source
 from flowdepth.report.typesetting import plain, signed
 
@@ -20,20 +22,16 @@ _KEYS = ["depth", "seed", "image"]
 
 def pictures(examples: dict[int, Examples], metrics: pd.DataFrame) -> dict[str, Any]:
     """Return the test images as PNG, and by depth the strips of its first finished seed."""
-    first = _first_seeds(metrics)
+    first = first_seeds(metrics)
     originals = next((shown.originals for shown in examples.values()), np.zeros((0, 1, 1), "f4"))
-    rows = []
-    for depth in sorted(metrics["depth"].unique()):
-        row: dict[str, Any] = {"depth": depth}
-        if depth in first and depth in examples:
-            shown, seed = examples[depth], first[depth]
-            at = shown.seeds.index(seed)
-            row |= {
-                "seed": seed,
-                "reconstructions": _strip(shown.reconstructions[at]),
-                "samples": _strip(shown.samples[at]),
-            }
-        rows.append(row)
+    kinds = {
+        name: of_first_seeds(examples, metrics, name) for name in ("reconstructions", "samples")
+    }
+    rows = [
+        {"depth": depth, **({"seed": first[depth]} if depth in first else {})}
+        | {name: _strip(images) for name in kinds if (images := kinds[name][depth]) is not None}
+        for depth in kinds["samples"]
+    ]
     return {
         "originals": [_png(image) for image in originals],
         "gap": _gap(len(originals), originals.shape[2]),
@@ -52,7 +50,7 @@ def shown_images(
     ``bias`` is known of annealed images.
     """
     count = max((len(shown.originals) for shown in examples.values()), default=0)
-    first = pd.DataFrame(sorted(_first_seeds(metrics).items()), columns=["depth", "seed"])
+    first = pd.DataFrame(sorted(first_seeds(metrics).items()), columns=["depth", "seed"])
     rows = images[images["image"] < count].merge(first, on=["depth", "seed"])
     test = annealed.loc[annealed["kind"] == TEST, [*_KEYS, "bias"]]
     rows = rows.merge(test.astype(dict.fromkeys(_KEYS, int)), "left", _KEYS)
@@ -75,14 +73,8 @@ def estimates(rows: pd.DataFrame) -> dict[int, list[list[str]]]:
     if rows["bias"].isna().all():
         texts = texts.drop(columns="low by, annealed")
     return {
-        int(str(image)): [[*texts], *texts.loc[part.index].to_numpy().tolist()]
-        for image, part in rows.groupby("image")
+        int(str(image)): table_rows(texts.loc[part.index]) for image, part in rows.groupby("image")
     }
-
-
-def _first_seeds(metrics: pd.DataFrame) -> dict[int, int]:
-    done = metrics[metrics["status"] == "done"]
-    return {int(str(k)): int(seed) for k, seed in done.groupby("depth")["seed"].min().items()}
 
 
 def _strip(images: NDArray[np.float32]) -> str:

@@ -17,6 +17,7 @@ from flowdepth.report.typesetting import (
     PLUS_MINUS,
     grouped,
     intervals,
+    minus,
     p_value,
     percent,
     plain,
@@ -136,9 +137,8 @@ def neighbours(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the differences between neighbouring depths as text, and a row for the trend."""
     rows = compared[compared["kind"] != VANILLA]
     steps = zip(rows["kind"], rows["reference"], rows["depth"], strict=True)
-    return pd.DataFrame(
-        {"K": [_step(*step) for step in steps], **differences(rows), **_over_images(rows)}
-    )
+    names = [_step(*step) for step in steps]
+    return pd.DataFrame({"K": names, **differences(rows), **_over_images(rows)})
 
 
 def differences(rows: pd.DataFrame) -> dict[str, list[str]]:
@@ -191,7 +191,7 @@ def exact(exact: pd.DataFrame) -> pd.DataFrame:
         "K": seeds.index.map(str),
         "seeds": _seeds(seeds),
         "exact NLL": plain(means["exact_nll"], 4),
-        "quadrature error": [f"{error:.0e}".replace("-", "−") for error in worst["exact_error"]],
+        "quadrature error": [minus(f"{error:.0e}") for error in worst["exact_error"]],
         "estimated NLL": plain(means["nll"], 4),
         "difference": signed(means["difference"], 4),
         "Monte-Carlo SE, one seed": plain(means["nll_mcse"], 4),
@@ -291,7 +291,7 @@ def inference_gap(gaps: pd.DataFrame, study: Study) -> pd.DataFrame:
 def _gained(gaps: pd.DataFrame) -> list[str]:
     pairs = zip(gaps["last_improvement"], gaps["converged"], strict=True)
     words = (f"{gained:z.3f}{'' if converged else ': too few'}" for gained, converged in pairs)
-    return [text.replace("-", "−") for text in words]
+    return [*map(minus, words)]
 
 
 def _price_of_a_nat(train: pd.Series, compared: pd.DataFrame) -> pd.Series:

@@ -48,15 +48,20 @@ def with_error(means: pd.Series, errors: pd.Series) -> list[str]:
     return [mean + half for mean, half in zip(signed(means, places), halves, strict=True)]
 
 
+def minus(number: str) -> str:
+    """Return a number with the minus sign of mathematics, as wide as its plus."""
+    return number.replace("-", "−")
+
+
 def signed(values: Iterable[float], places: int) -> list[str]:
     """Return differences as text with their sign; unknown ones are empty."""
-    return ["" if pd.isna(value) else f"{value:+z.{places}f}".replace("-", "−") for value in values]
+    return ["" if pd.isna(value) else minus(f"{value:+z.{places}f}") for value in values]
 
 
 def plain(values: Iterable[float], places: int) -> list[str]:
     """Return numbers as text; unknown ones are empty."""
     # z: a rounded -0.00 is written 0.00
-    return ["" if pd.isna(value) else f"{value:z.{places}f}".replace("-", "−") for value in values]
+    return ["" if pd.isna(value) else minus(f"{value:z.{places}f}") for value in values]
 
 
 def grouped(values: Iterable[float]) -> list[str]:

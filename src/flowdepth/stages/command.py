@@ -12,7 +12,6 @@ Where the environment's ``FLOWDEPTH_HEARTBEAT`` names a file, the stage keeps it
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import platform
 import signal
@@ -30,6 +29,7 @@ from pydantic import ValidationError
 
 from flowdepth.base import heartbeat
 from flowdepth.base.errors import StoppedError, UserError
+from flowdepth.base.files import NO_ROOM
 from flowdepth.base.machine import lacks_memory
 from flowdepth.base.words import escape_output, reason
 from flowdepth.report import registry
@@ -42,10 +42,6 @@ from flowdepth.study.provenance import Recorder
 INTERRUPTED = 75
 # Longer than SLURM takes to end a job that it requeues.
 _SECONDS_TO_THE_END = 600
-_NO_ROOM = (
-    "error: what the job says could not be written (No space left on device); it needs room on the "
-    "disk of its log: make some, then run again"
-)
 
 
 def run(stage: Callable[[], None]) -> None:
@@ -72,8 +68,12 @@ def guarded(stage: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except (MemoryError, RuntimeError, OSError) as error:
         if _is_full(error):
-            _tell_terminal(_NO_ROOM)
-            sys.exit(_NO_ROOM)
+            message = (
+                "error: what the job says could not be written (No space left on device); it needs "
+                "room on the disk of its log: make some, then run again"
+            )
+            _tell_terminal(message)
+            sys.exit(message)
         if not lacks_memory(error):
             raise
         sys.exit(
@@ -87,7 +87,7 @@ def guarded(stage: Callable[[], None]) -> None:
 
 
 def _is_full(error: BaseException | None) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 def _tell_terminal(message: str) -> None:

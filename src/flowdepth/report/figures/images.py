@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from flowdepth.analysis.readers import Examples
+from flowdepth.analysis.thumbnails import of_first_seeds
 from flowdepth.report import style
 
 
@@ -26,16 +27,8 @@ def prior_samples(examples: dict[int, Examples], metrics: pd.DataFrame) -> Figur
 def _rows_by_depth(
     examples: dict[int, Examples], metrics: pd.DataFrame, name: str
 ) -> dict[str, NDArray[np.float32] | None]:
-    done = metrics[metrics["status"] == "done"]
-    rows: dict[str, NDArray[np.float32] | None] = {}
-    for depth in sorted(metrics["depth"].unique()):
-        first = done.loc[done["depth"] == depth, "seed"]
-        shown = examples.get(depth)
-        if len(first) and shown is not None:
-            rows[f"K = {depth}"] = getattr(shown, name)[shown.seeds.index(first.iloc[0])]
-        else:
-            rows[f"K = {depth}  failed"] = None
-    return rows
+    rows = of_first_seeds(examples, metrics, name)
+    return {f"K = {k}{'  failed' * (row is None)}": row for k, row in rows.items()}
 
 
 def _image_rows(rows: dict[str, NDArray[np.float32] | None]) -> Figure:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from flowdepth.analysis.comparisons import by_seed
 from flowdepth.report import style
 from flowdepth.report.answer import cannot_tell, doubtful
 from flowdepth.report.figures.published_marks import add_key, mark_published
@@ -39,11 +40,8 @@ def nll_by_depth(
 
 
 def _differences(axes: Axes, metrics: pd.DataFrame, summary: pd.DataFrame) -> None:
-    vanilla = metrics[metrics["depth"] == 0].set_index("seed")["nll"]
-    seeds = metrics.assign(nll_difference=metrics["nll"] - metrics["seed"].map(vanilla))
     gap = style.closest(style.depth_positions(summary["depth"]))
-    shown = seeds[seeds["depth"] > 0].dropna(subset="nll_difference")
-    _seed_dots(axes, shown, gap, "nll_difference")
+    _seed_dots(axes, by_seed(metrics).dropna(subset="nll_difference"), gap, "nll_difference")
     _means(axes, summary, "nll_difference", style.ACCENT)
     _reference(axes, 0.0)
     axes.set_ylabel("difference from K = 0\n(nats, paired by seed)")
@@ -71,7 +69,7 @@ def elbo_and_nll(metrics: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     bound, exact = done["neg_elbo_mean"], done["nll_mean"]
     axes.fill_between(x, exact, bound, color=style.CONTRAST, alpha=0.08, lw=0)
     bounds = (("neg_elbo", "−ELBO", style.CONTRAST), ("nll", "NLL", style.ACCENT))
-    seeds = metrics.assign(neg_elbo=-metrics["elbo"])
+    seeds = by_seed(metrics)
     gap = style.closest(style.depth_positions(summary["depth"]))
     for name, _, colour in bounds:
         _seed_dots(axes, seeds, gap, name, colour)

@@ -159,9 +159,8 @@ const number = (cell) => {
   return found ? +found[0] - (cell.trim().startsWith("<") ? 1e-9 : 0) : null;
 };
 const compareCells = (a, b) => {
-  const [x, y] = [number(a), number(b)];
-  if (x === null || y === null) return (x === null) - (y === null) || a.localeCompare(b);
-  return x - y;
+  const x = number(a);
+  return x === null ? a.localeCompare(b) : x - number(b);
 };
 grids.forEach((table, index) => {
   const body = table.tBodies[0];
