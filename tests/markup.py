@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from importlib.resources import files
+
+_SCRIPT = files("flowdepth.report") / "templates" / "report.js"
+
+
+def without_script(html: str) -> str:
+    """Return a page without the script that is its own, byte for byte."""
+    rest = html.replace(f"<script>\n{_SCRIPT.read_text(encoding='utf-8').rstrip()}</script>", "")
+    assert rest != html
+    return rest
 
 
 class Page(HTMLParser):

@@ -17,7 +17,7 @@ from flowdepth.report.page import page
 from flowdepth.report.protocol import protocol
 from flowdepth.settings.study import Study, read_study
 from flowdepth.study import layout
-from markup import Page
+from markup import Page, without_script
 from tabled import finish, write_exact, write_gaps
 
 Fabricate = Callable[..., tuple[Study, list[Path]]]
@@ -111,8 +111,7 @@ def test_the_page_speaks_of_the_study_s_flow_alone(
 def test_settings_cannot_smuggle_markup_into_the_page(render: Callable[..., str]) -> None:
     evil = "<script>alert(1)</script>"
     html = render(settings={"report": {"title": evil, "deviations": [evil]}})
-    assert html.count("<script") == 1
-    assert "alert(1)</script" not in html
+    assert "<script" not in without_script(html)
     assert Page(html).text.count(evil) >= 3
 
 
