@@ -130,13 +130,39 @@ def test_state_of_other_settings_is_set_aside(path: Path) -> None:
     assert aside.name in lines[0]
 
 
-def test_finished_work_removes_its_file_and_failed_work_keeps_it(path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), sidecar(path, []):
-        _ = 1 / 0
-    assert path.exists()
-    with sidecar(path, []):
-        pass
-    assert not path.exists()
+def test_failed_work_keeps_its_file(path: Path) -> None:
+    content = path.read_bytes()
+
+    def work() -> None:
+        with sidecar(path, [], interval=3600) as unfinished:
+            unfinished.keep(lambda: snapshot(7))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    assert path.read_bytes() == content
+
+
+def test_finished_work_brings_its_file_to_the_end(path: Path) -> None:
+    with sidecar(path, [], interval=3600) as unfinished:
+        unfinished.keep(lambda: snapshot(7))
+    recalled = sidecar(path, []).recall()
+    assert recalled is not None
+    assert recalled.facts["updates"] == 7
+
+
+def test_short_work_leaves_no_file(tmp_path: Path) -> None:
+    with sidecar(tmp_path / "a", [], interval=3600) as unfinished:
+        unfinished.keep(snapshot)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.usefixtures("full")
+def test_finished_work_without_room_keeps_what_it_had(path: Path) -> None:
+    content = path.read_bytes()
+    with sidecar(path, [], interval=3600) as unfinished:
+        unfinished.keep(lambda: snapshot(7))
+    assert path.read_bytes() == content
 
 
 def test_states_are_saved_no_more_often_than_the_interval(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from flowdepth.model import checkpoint
 from flowdepth.settings.sections import Dataset, Model
 from flowdepth.settings.study import Study, read_study
 from flowdepth.study import provenance
+from flowdepth.study.leftovers import forget
 from trained import leave_images, pack_command, pack_of
 
 
@@ -93,6 +94,7 @@ def test_a_killed_training_ends_with_the_bytes_of_an_undisturbed_one(
     assert "epoch 2" not in done
     for name in ("model.safetensors", "history.csv"):
         assert (pack / name).read_bytes() == (whole / name).read_bytes()
+    forget(pack)
     outputs = {"model.safetensors", "history.csv", "train.provenance.json"}
     assert {path.name for path in pack.iterdir()} == outputs
 

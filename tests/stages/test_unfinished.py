@@ -1,4 +1,4 @@
-"""Stages other than training that a signal stops and that go on afterwards."""
+"""Stages that are stopped, by a signal or in their last moment, and that go on afterwards."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ STUDY = read_study(
         "evaluate": {"samples": 2000},
         "certify": {"images": 8, "simulated": 3, "distributions": 50, "chains": 4},
         "gaps": {"images": 10, "steps": 200, "samples": 50},
+        "training": {"epochs": 3},
+        "objective": {"annealing": {"length": 1}},
     }
 )
 
@@ -59,4 +61,22 @@ def test_a_stopped_stage_ends_with_the_bytes_of_an_undisturbed_one(
     assert "going on after" in done.stdout
     for path in layout.outputs(stage, halves).values():
         assert path.read_bytes() == (whole / path.name).read_bytes()
-    assert not unfinished.exists()
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate", "certify", "gaps", "exact"])
+def test_a_stage_whose_outputs_were_taken_for_torn_repeats_no_work(
+    tmp_path: Path, study: Path, stage: str
+) -> None:
+    """Snakemake removes what a job wrote that is killed between its last write and its end."""
+    shutil.copytree(study, tmp_path / "t")
+    pack = pack_of(tmp_path / "t", STUDY)
+    words = [*pack_command(stage, tmp_path / "t", STUDY), "--save-every", "0"]
+    outputs = [*layout.outputs(stage, pack).values(), layout.provenance(stage, pack)]
+    subprocess.run(words, check=True, capture_output=True)
+    written = [path.read_bytes() for path in outputs[:-1]]
+    for path in outputs:
+        path.unlink()
+    again = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert "going on after" in again.stdout
+    assert " left" not in again.stdout
+    assert [path.read_bytes() for path in outputs[:-1]] == written

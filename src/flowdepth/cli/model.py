@@ -28,6 +28,7 @@ from flowdepth.stages.prepare import prepare_images
 from flowdepth.stages.train import train_pack
 from flowdepth.study import layout, provenance
 from flowdepth.study.check import check
+from flowdepth.study.leftovers import forget
 
 SECTIONS = ("dataset", *TrainSettings.model_fields)
 
@@ -60,6 +61,7 @@ def _fit(args: argparse.Namespace, study: Study) -> None:
             device=args.device,
         )
     )
+    forget(args.output)
     if trained.failed:
         _refuse_failed(trained.message, args.output)
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from flowdepth.base.errors import StoppedError, UserError
-from flowdepth.base.files import remove, write_bytes
+from flowdepth.base.files import write_bytes
 
 INTERVAL = 60.0
 """Seconds between two saves."""
@@ -48,7 +48,10 @@ class Bookmark:
         """Return the snapshot to go on from, its tensors on the CPU; None at the beginning."""
 
     def keep(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Take ``snapshot()`` for where the computation stands, until the next call."""
+        """Take ``snapshot()`` for where the computation stands, until the next call.
+
+        After the last call, what it returns says that nothing is left to do.
+        """
 
     def poll(self) -> None:
         """Let the computation be left here, to go on from the snapshot last kept."""
@@ -58,7 +61,11 @@ FORGETFUL = Bookmark()
 
 
 class Sidecar(Bookmark):
-    """A bookmark in a file, which is removed when its ``with`` block ends well.
+    """A bookmark in a file.
+
+    When its ``with`` block ends well, the file is brought to the end of the work, if there is one:
+    whoever runs the process may yet be stopped, and take its outputs for torn. What knows that they
+    are safe removes it, `flowdepth.study.leftovers.forget`.
 
     In the block SIGTERM, SIGUSR1 and SIGINT raise :class:`StoppedError` at the next ``keep`` or
     ``poll``, after saving. The file is safetensors, whose header holds the facts and a hash of
@@ -96,8 +103,8 @@ class Sidecar(Bookmark):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            remove(self.path)
+        if kind is None and self.snapshot and self.path.exists():
+            self._try_to_save(self.snapshot())
         if kind is not StoppedError:  # or a second signal would end the process in its own way
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)

@@ -25,6 +25,7 @@ from flowdepth.settings.sections import PackSettings
 from flowdepth.settings.study import pack_name
 from flowdepth.stages.command import add_study
 from flowdepth.study import layout, stamps
+from flowdepth.study.leftovers import forget
 from flowdepth.study.provenance import Recorder
 
 _SECONDS_BETWEEN_LINES = 10
@@ -126,6 +127,7 @@ def trained_pack(
     images = prepared.load(command.images).to(device)
     model, header = checkpoint.load(path, device)
     header.require(path, command.settings.trained, command.depth, command.seeds)
+    forget(command.folder, "train")
     x = inputs.observed(images, "test", torch.float32)
     with sidecar(recorder, command, device) as bookmark:
         yield TrainedPack(command, model, header, images, x, bookmark, device, recorder)

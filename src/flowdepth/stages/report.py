@@ -13,6 +13,7 @@ from flowdepth.report import registry
 from flowdepth.report.page import page
 from flowdepth.stages.command import StudyCommand, run, study_command
 from flowdepth.study import alike, layout, provenance
+from flowdepth.study.leftovers import forget
 
 
 def main() -> None:
@@ -26,6 +27,8 @@ def main() -> None:
     write_text(written["facts"], json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     write_text(written["page"], html)
     recorder.write(layout.provenance("report", command.folder), written.values())
+    for pack in command.packs:
+        forget(pack)
     print(f"wrote {written['page']}")
 
 

@@ -71,7 +71,7 @@ class PackTraining:
         if validation.is_cuda:
             self.step = CapturedStep(self._update, model, self.optimizer)
         self.best = {name: value.clone() for name, value in model.state_dict().items()}
-        self.epoch, self.updates = 1, 0
+        self.epoch, self.updates, self.ended = 1, 0, False
         # Each seed's objective summed over the images of this epoch so far [R].
         self.sums = validation.new_zeros(len(seeds))
 
@@ -84,14 +84,13 @@ class PackTraining:
         """Train until every seed has ended, then put each seed's best epoch into the model."""
         self._resume()
         start, before = time.perf_counter(), self.updates
-        while True:
+        while not self.ended:
             images = self.images(self.epoch)
             beta, train = self._epoch(images)
             self._record(beta, train, self._validate())
             left = self._schedule(images)[1] - self.updates
             log(self._line(beta, self.updates - before, left, time.perf_counter() - start))
-            if left == 0 or not any(record.running for record in self.records):
-                break
+            self.ended = left == 0 or not any(record.running for record in self.records)
             self.epoch += 1
             self.sums.zero_()
         self.model.load_state_dict(self.best)
@@ -121,8 +120,11 @@ class PackTraining:
             "optimizer": optimizer_tensors(self.optimizer),
             "epoch": {"sums": self.sums},
         }
-        records = [asdict(record) for record in self.records]
-        return Snapshot(tensors, {"epoch": self.epoch, "updates": self.updates, "records": records})
+        facts = {
+            **{"epoch": self.epoch, "updates": self.updates, "ended": self.ended},
+            "records": [asdict(record) for record in self.records],
+        }
+        return Snapshot(tensors, facts)
 
     def _resume(self) -> None:
         """Go on from what the bookmark recalls; the model's parameters stay where they are."""
@@ -135,6 +137,7 @@ class PackTraining:
         restore_optimizer(self.optimizer, snapshot.tensors["optimizer"])
         self.sums.copy_(snapshot.tensors["epoch"]["sums"])
         self.epoch, self.updates = snapshot.facts["epoch"], snapshot.facts["updates"]
+        self.ended = snapshot.facts["ended"]
         self.records = [SeedRecord(**record) for record in snapshot.facts["records"]]
 
     def _update(self, x: Tensor, eps: Tensor, beta: Tensor) -> Tensor:
