@@ -1,6 +1,7 @@
 """Adds to the site what lies beside docs/: published reports with first figures, a README.
 
-Formulas get a box of their own, in which a wide one can be scrolled.
+Formulas get a box of their own, in which a wide one can be scrolled. The search's index becomes a
+script as well, which a browser loads from a folder too.
 """
 
 from __future__ import annotations
@@ -47,3 +48,10 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 def on_page_content(html: str, **_: object) -> str:
     """Put each formula on a line of its own into a box."""
     return _FORMULA.sub(r'<div class="formula">\g<0></div>', html)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Write the search's index as the script that the theme looks for in a folder."""
+    index = Path(config.site_dir, "search", "search_index.json")
+    text = index.read_text(encoding="utf-8")
+    index.with_suffix(".js").write_text(f"var __index = {text};\n", encoding="utf-8")
