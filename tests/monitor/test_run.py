@@ -71,6 +71,14 @@ def test_failed_job_shows_the_end_of_its_log_without_how_far_it_was(tmp_path: Pa
     assert study.progress(NOON + 1) == "0 of 5 jobs done, 0 %, 1 failed"
 
 
+def test_job_that_obeyed_a_signal_was_stopped(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text("process 7\nepoch 1\nSIGINT: saved to a; run again to go on\n")
+    study = run(log)
+    assert failed(study, log)[0] == f"12:00:01  stopped: {TITLE}, log {log}"
+    assert study.progress(NOON + 1) == "0 of 5 jobs done, 0 %, 1 stopped"
+
+
 def test_log_that_was_shown_is_not_shown_twice(tmp_path: Path) -> None:
     log = tmp_path / "verify.log"
     log.write_text("damaged\n")

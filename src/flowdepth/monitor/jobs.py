@@ -239,7 +239,12 @@ def _was_stopped(row: Row, lines: Sequence[str]) -> bool:
     """Say whether a signal ended a job: its log says so, or it left unfinished work."""
     folders = {path.parent for path in row.outputs}
     left = any(layout.unfinished(row.rule, folder).exists() for folder in folders)
-    return left or any(_STOP.match(line) for line in lines[-2:])
+    return left or ends_by_a_signal(lines)
+
+
+def ends_by_a_signal(lines: Sequence[str]) -> bool:
+    """Say whether a log's last lines tell of a signal that its job obeyed."""
+    return any(_STOP.match(line) for line in lines[-2:])
 
 
 def _lines(log: Path) -> list[str] | None:

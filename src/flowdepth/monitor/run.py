@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowdepth.base.words import duration
-from flowdepth.monitor.jobs import text_of
+from flowdepth.monitor.jobs import ends_by_a_signal, text_of
 from flowdepth.monitor.left import left, seconds_left
 
 # Of the log of a failed job; its last line says what went wrong.
@@ -58,7 +58,7 @@ class Run:
         self._total, self._done, self._at_once = 0, 0, 1
         self._to_come: Counter[str] = Counter()
         self._running: dict[int, _Job] = {}
-        self._failed: set[int] = set()
+        self._lost: dict[int, str] = {}
         self._took: dict[str, list[float]] = {}
         self._since: float | None = None
         self._until: float | None = None
@@ -78,7 +78,7 @@ class Run:
         if _TARGET.fullmatch(stage):
             return _at(now, title) if title else ""
         self._running[number] = _Job(stage, title or stage, logs, now)
-        self._failed.discard(number)
+        self._lost.pop(number, None)
         self._to_come[stage] -= 1
         self._since = self._since or now
         self._at_once = max(self._at_once, len(self._running))
@@ -99,17 +99,19 @@ class Run:
     def failed(
         self, number: int, stage: str, why: str, logs: Sequence[str], shown: bool, now: float
     ) -> str:
-        """Return what to say of a failed job: what Snakemake knows of it, and how its log ends.
+        """Return what to say of a job that failed or was stopped: why, and how its log ends.
 
         Not the log, where it has been ``shown``. A second one, by SLURM, repeats it.
         """
         job = self._running.pop(number, _Job(stage, stage, logs, now))
-        self._failed.add(number)
+        lines = [line for log in logs[:1] for line in _lines(log) if line]
+        how = "stopped" if ends_by_a_signal(lines) else "failed"
+        self._lost[number] = how
         self._to_come[stage] += 1
         self._look_ahead(now)
         place = f", log {', '.join(logs)}" if logs else ""
         end = [] if shown else [line for log in logs[:1] for line in _end(log)]
-        said = f"failed: {job.title}{place}{self._appended(now)}"
+        said = f"{how}: {job.title}{place}{self._appended(now)}"
         return _at(now, said, [*why.splitlines(), *end])
 
     def progress(self, now: float) -> str:
@@ -117,8 +119,7 @@ class Run:
         if self._total <= 1:
             return ""
         parts = [f"{self._done} of {self._total} jobs done, {100 * self._done // self._total} %"]
-        if self._failed:
-            parts.append(f"{len(self._failed)} failed")
+        parts += [f"{n} {how}" for how, n in sorted(Counter(self._lost.values()).items())]
         if self._until is not None:
             ended = self._done == self._total
             seconds = self._until - (self._since or now)
@@ -131,7 +132,7 @@ class Run:
         rest += [(stage, 0.0) for stage in self._to_come.elements()]
         seconds = seconds_left(self._took, rest, self._at_once)
         # After a failure, nobody has counted the jobs that will not come.
-        self._until = None if self._failed or seconds is None else now + seconds
+        self._until = None if self._lost or seconds is None else now + seconds
 
     def _appended(self, now: float) -> str:
         progress = self.progress(now) if self.appends else ""
