@@ -215,8 +215,7 @@ FIGURES = (
             "The inference gap by flow depth, the sum of what the best posterior of the family "
             "still loses (approximation gap) and what the encoder loses against it "
             "(amortisation gap): means over images and finished seeds, each part with its 95 % "
-            "t-interval across seeds. Hatched where the search for the best posterior had too "
-            "few steps; the approximation gap is then too large."
+            "t-interval across seeds."
         ),
         alternative="Approximation and amortisation gap in nats, stacked, by depth K.",
         stage="gap_figures",
