@@ -71,7 +71,7 @@ class TrainedModel:
         model, flow = self.header.settings.model, self.header.settings.flow
         network = "-".join(map(str, model.hidden)) if model.network == "dense" else ""
         return (
-            f"<{flow.kind} flow of K = {self.header.depth} layers, D = {model.latent}, "
+            f"<{flow.called} flow of K = {self.header.depth} layers, D = {model.latent}, "
             f"{' '.join([model.network, network]).strip()} network, {model.likelihood} images of "
             f"{self.header.height} x {self.header.width}; seed {self.seed} of "
             f"{', '.join(map(str, self.header.seeds))}; on {self.device}>"

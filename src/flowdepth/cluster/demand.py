@@ -16,7 +16,6 @@ from flowdepth.data import catalogue
 from flowdepth.estimation.lengths import CHECK_SAMPLES, MOST_POINTS, SAMPLES_PER_STEP, walked
 from flowdepth.model.sizes import NetworkSize, network_size
 from flowdepth.settings.datasets import Sizes
-from flowdepth.settings.flows import KINDS
 from flowdepth.settings.sections import Training
 from flowdepth.settings.study import Study
 
@@ -78,7 +77,8 @@ class _Cell:
     def network(self) -> NetworkSize:
         """What encoder and decoder take, the flow's parameters among the encoder's outputs."""
         latent = self.study.model.latent
-        heads = 2 * latent + self.depth * KINDS[self.study.flow.kind].parameters(latent)
+        layer = sum(map(math.prod, self.study.flow.layer(latent)))
+        heads = 2 * latent + self.depth * layer
         return network_size(self.study.model, self.pixels, outputs=heads)
 
     @property

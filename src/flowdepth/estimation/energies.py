@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from flowdepth.compute.streams import generator
-from flowdepth.model.flows.planar import IDENTITY, Layers
+from flowdepth.model.flows.planar import Layers
+from flowdepth.model.flows.scalar import IDENTITY
 from flowdepth.model.vae import log_standard_normal
 
 NAMES = ("U1", "U2", "U3", "U4")

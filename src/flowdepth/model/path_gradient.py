@@ -37,10 +37,10 @@ def log_density_gradient(q: Posterior, eps: Tensor) -> Tensor:
 
 
 def _ladj_gradient(z_0: Tensor, fixed: Layers) -> Tensor:
-    if fixed[0].shape[-2] == 0:
-        return torch.zeros_like(z_0)
     with torch.enable_grad():
         point = z_0.detach().requires_grad_()
         _, ladj = fixed.forward(point)
+        if not ladj.requires_grad:  # no layer, or mirrors
+            return torch.zeros_like(z_0)
         (gradient,) = torch.autograd.grad(ladj.sum(), point)
     return gradient

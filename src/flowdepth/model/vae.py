@@ -17,7 +17,6 @@ from flowdepth.model.convolutions import Convolution
 from flowdepth.model.dense import Dense
 from flowdepth.model.flows.layers import Layers, family
 from flowdepth.model.observation import observation
-from flowdepth.settings.flows import KINDS
 from flowdepth.settings.sections import Flow, Model
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -34,7 +33,7 @@ def log_standard_normal(z: Tensor) -> Tensor:
 class Posterior(NamedTuple):
     """``q_K(z|x)``: ``mu`` and ``log_var`` [R, N, D], and the flow's own parameters.
 
-    The flow's are [R, N, K, D] and [R, N, K], or [R, 1, K, D] and [R, 1, K] where shared.
+    The flow's are [R, N, K, D], [R, N, K] and the like, or [R, 1, K, D] where shared.
     """
 
     mu: Tensor
@@ -86,9 +85,9 @@ class FlowVAE(nn.Module):
     def __init__(self, model: Model, flow: Flow, depth: int, pixels: int, replicas: int) -> None:
         super().__init__()
         self.latent, self.depth = model.latent, depth
-        self._family, size = family(flow.kind), KINDS[flow.kind]
-        self._vectors = size.vectors
-        self._layer_sizes = size.vectors * [depth * model.latent] + size.numbers * [depth]
+        self._family = family(flow.kind)
+        self._shapes = [(depth, *shape) for shape in flow.layer(model.latent)]
+        self._layer_sizes = [math.prod(shape) for shape in self._shapes]
         flow_size = sum(self._layer_sizes)
         amortised = flow.parameters == "amortised"
         network = _NETWORKS[model.network]
@@ -127,9 +126,8 @@ class FlowVAE(nn.Module):
         return self._shaped(*flat.split(self._layer_sizes, -1))
 
     def _shaped(self, *flat: Tensor) -> Layers:
-        shape = (self.depth, self.latent)
-        vectors = (t.unflatten(-1, shape) for t in flat[: self._vectors])
-        return self._family(*vectors, *flat[self._vectors :])
+        parts = zip(flat, self._shapes, strict=True)
+        return self._family(*(t.unflatten(-1, shape) for t, shape in parts))
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the decoder's output [R, N, S, P] for latent points ``z`` [R, N, S, D]."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from flowdepth.settings.datasets import KNOWN
-from flowdepth.settings.flows import KINDS
+from flowdepth.settings.flows import EPONYMS, KINDS, shapes
 from flowdepth.settings.messages import shown
 from flowdepth.settings.values import (
     Count,
@@ -160,11 +160,22 @@ class Flow(Section):
     # mypy knows only names that are written out.
     kind: Literal[*KINDS] = "planar"  # type: ignore[valid-type]
     parameters: Literal["amortised", "shared"] = "amortised"
+    width: Count = 4
 
     @model_validator(mode="before")
     @classmethod
     def _kind_alone(cls, found: object) -> object:
         return {"kind": found} if isinstance(found, str) else found
+
+    @property
+    def called(self) -> str:
+        """The kind as prose has it: those that are named after somebody begin with a capital."""
+        kind = str(self.kind)
+        return kind.capitalize() if kind in EPONYMS else kind
+
+    def layer(self, latent: int) -> list[tuple[int, ...]]:
+        """Return the shapes of what a layer consists of in ``latent`` dimensions."""
+        return shapes(self.kind, latent, self.width)
 
 
 class Annealing(Section):

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from flowdepth.base.errors import UserError
+from flowdepth.settings.flows import has_width
 from flowdepth.settings.messages import describe, shown
 from flowdepth.settings.sections import (
     Certify,
@@ -122,10 +123,20 @@ class Study(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _layers_are_no_wider_than_the_latent_space(self) -> Study:
+        if has_width(self.flow.kind) and self.flow.width > self.model.latent:
+            raise ValueError(
+                f"flow.width is {self.flow.width} but model.latent is {self.model.latent}: a layer "
+                "bends no more directions than there are; set flow.width to "
+                f"{self.model.latent} or less"
+            )
+        return self
+
     @property
     def title(self) -> str:
         """What heads the report."""
-        return self.report.title or f"How deep should a {self.flow.kind} flow be?"
+        return self.report.title or f"How deep should a {self.flow.called} flow be?"
 
     def train_settings(self) -> TrainSettings:
         """Return the sections that training depends on, and no others."""

@@ -7,14 +7,13 @@ from torch.distributions import MultivariateNormal, TransformedDistribution
 
 from flowdepth import FlowTransform
 from flowdepth.base.errors import UserError
-from flowdepth.settings.flows import KINDS
+from flowdepth.settings.flows import KINDS, shapes
 
 
 def drawn(kind: str, depth: int, latent: int = 3) -> FlowTransform:
     noise = torch.Generator().manual_seed(depth)
-    vectors, numbers = KINDS[kind]
-    shapes = vectors * [(depth, latent)] + numbers * [(depth,)]
-    parameters = (torch.randn(*shape, generator=noise, dtype=torch.float64) for shape in shapes)
+    one = shapes(kind, latent, width=min(2, latent))
+    parameters = (torch.randn(depth, *shape, generator=noise).double() for shape in one)
     return FlowTransform(kind, *parameters)
 
 
@@ -88,7 +87,7 @@ def test_flows_of_two_kinds_differ() -> None:
 def test_shapes_that_do_not_fit_are_explained() -> None:
     with pytest.raises(UserError, match=r"planar: .* \[\[2, 3\], \[3\], \[2\]\], expected"):
         FlowTransform("planar", torch.zeros(2, 3), torch.zeros(3), torch.zeros(2))
-    with pytest.raises(UserError, match=r"shapes \[\], expected 1 \[K, D\] and 2 \[K\]"):
+    with pytest.raises(UserError, match=r"shapes \[\], expected \[K, D\], \[K\], \[K\], or"):
         FlowTransform("radial")
     with pytest.raises(UserError, match="kind: found cubic, expected one of planar, radial"):
         FlowTransform("cubic", torch.zeros(2))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Layers(Protocol):
-    """Parameters of ``K`` layers, a named tuple: vectors [..., K, D] first, then numbers [..., K].
+    """Parameters of ``K`` layers, a named tuple of [..., K, D], then others such as [..., K].
 
     One set of parameters (an image, or a whole batch when parameters are shared) moves ``S`` points
     ``z`` [..., S, D]. Log-determinants [..., S] are in nats and positive where the flow expands.
@@ -46,3 +46,10 @@ def family(kind: str) -> type[Layers]:
     """Return the class ``Layers`` of the flow's module."""
     layers: type[Layers] = import_module(f"flowdepth.model.flows.{kind}").Layers
     return layers
+
+
+def carried(layers: Layers, gradient: Tensor, z_0: Tensor) -> Tensor:
+    """Return ``J^-T gradient`` as the derivative of the inverse along ``gradient``."""
+    with torch.enable_grad():
+        z_k = layers.forward(z_0)[0].detach().requires_grad_()
+        return torch.autograd.grad(layers.inverse(z_k)[0], z_k, gradient)[0]

@@ -22,18 +22,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx, once_differentiable
-from torch.nn.functional import softplus as torch_softplus
 
-# The product w . u of a layer that is the identity: its softplus is 1.
-IDENTITY = math.log(math.e - 1)
+from flowdepth.model.flows.scalar import (
+    IDENTITY,
+    determinant,
+    log_softplus,
+    preactivation,
+    softplus,
+)
+
 # Below this squared norm w is taken for 0: the correction along w has no direction then.
 _NORM2_FLOOR = 1e-30
-# Beyond this |a|, softplus is a or e^a to float64's last digit.
-_TAIL = 40.0
 # Layers that run on scalars before z is formed again: the recurrence costs as its square.
 _BLOCK = 16
-# Of the inverse: 10 are usual, 40 suffice on the plane of a layer that contracts to nothing.
-_NEWTON_STEPS = 60
 
 
 class Layers(NamedTuple):
@@ -83,9 +84,9 @@ class Layers(NamedTuple):
         for k in reversed(range(self.w.shape[-2])):
             target = (z @ self.w[..., k, :, None]).squeeze(-1) + self.b[..., k, None]
             layer = log_s[..., k, None]
-            h = _preactivation(target, layer).tanh()
+            h = preactivation(target, layer).tanh()
             z = torch.addcmul(z, h.unsqueeze(-1), u_hat[..., k, None, :], value=-1)
-            ladj = ladj + _det(h, layer.exp()).log()
+            ladj = ladj + determinant(h, layer.exp()).log()
         return z, ladj
 
     @torch.no_grad()
@@ -125,45 +126,8 @@ def _products(u: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _corrected(u: Tensor, w: Tensor, a: Tensor, norm2: Tensor) -> tuple[Tensor, Tensor]:
-    c = (_softplus(-a) - 1) / norm2
-    log_s = torch.where(a < -_TAIL, a, _softplus(a.clamp_min(-_TAIL)).log())
-    return torch.addcmul(u, c.unsqueeze(-1), w), log_s.masked_fill_(norm2.isinf(), 0)
-
-
-def _preactivation(target: Tensor, log_s: Tensor) -> Tensor:
-    """Return the ``p`` [..., S] that solves ``p + (s - 1) tanh(p) = target``.
-
-    Its derivatives are the implicit function's: a Newton step of length zero carries them.
-    """
-    p = _root(target.detach(), log_s.detach())
-    residual = p + log_s.expm1() * p.tanh() - target
-    return p - (residual - residual.detach()) / _det(p.tanh(), log_s.detach().exp())
-
-
-@torch.no_grad()
-def _root(target: Tensor, log_s: Tensor) -> Tensor:
-    """Return that solution.
-
-    The left side is odd, so ``|target|`` will do; on ``p > 0`` it is concave for ``s > 1`` and
-    convex for ``s < 1``. Newton's method from the bound ``target / s`` (its tangent at 0) or
-    ``target - (s - 1)`` (its asymptote), whichever is nearer to the root, cannot overshoot.
-    """
-    t, s, c = target.abs(), log_s.exp(), log_s.expm1()
-    tangent, asymptote = torch.where(t > 0, t / s, 0.0), t - c
-    expands = c > 0
-    p = torch.where(expands, torch.maximum(tangent, asymptote), torch.minimum(tangent, asymptote))
-    low, high = torch.where(expands, p, t), torch.where(expands, t, p)
-    for _ in range(_NEWTON_STEPS):
-        h = p.tanh()
-        step = (p + c * h - t) / _det(h, s)
-        previous, p = p, torch.clamp(p - step, low, high)
-        if torch.equal(previous, p):
-            break
-    return torch.copysign(p, target)
-
-
-def _softplus(a: Tensor) -> Tensor:
-    return torch_softplus(a, threshold=_TAIL)
+    c = (softplus(-a) - 1) / norm2
+    return torch.addcmul(u, c.unsqueeze(-1), w), log_softplus(a).masked_fill_(norm2.isinf(), 0)
 
 
 class _PlanarStack(torch.autograd.Function):
@@ -213,7 +177,7 @@ def _block(
     for k, row in enumerate(h.split(1, 1)):
         row.tanh_()
         h[:, k + 1 :].addcmul_(columns[k][:, k + 1 :], row)
-    ladj = _det(h, log_s.unsqueeze(-1).exp()).log_().sum(1)
+    ladj = determinant(h, log_s.unsqueeze(-1).exp()).log_().sum(1)
     return torch.baddbmm(z_0, h.mT, u_hat), ladj, h, gram
 
 
@@ -236,7 +200,7 @@ def _block_backward(
     """
     s = log_s.unsqueeze(-1).exp()
     slope = 1 - h * h
-    by_det = g_ladj.unsqueeze(1) / _det(h, s)
+    by_det = g_ladj.unsqueeze(1) / determinant(h, s)
     g_log_s = (by_det * slope * s).sum(-1)
     g_p = (u_hat @ g_z.mT).addcmul_(by_det, 2 * h * (1 - s))
     rows, slopes, grams = g_p.split(1, 1), slope.split(1, 1), gram.unsqueeze(-1).unbind(1)
@@ -268,17 +232,10 @@ def _invertible_backward(
     ``g_c = g_u_hat . w`` and ``g_a = g_log_s sigmoid(a) / s - g_c sigmoid(-a) / |w|^2``, then
     ``g_u = g_u_hat + g_a w`` and ``g_w = c g_u_hat + g_a u - 2 g_c c / |w|^2 w``.
     """
-    log_s_by_a = (-_softplus(-a) - log_s).exp().masked_fill_(norm2.isinf(), 0)
-    c = (_softplus(-a) - 1) / norm2
+    log_s_by_a = (-softplus(-a) - log_s).exp().masked_fill_(norm2.isinf(), 0)
+    c = (softplus(-a) - 1) / norm2
     g_c = (g_u_hat * w).sum(-1) / norm2
     g_a = (g_log_s * log_s_by_a - g_c * (-a).sigmoid()).unsqueeze(-1)
     g_w = (c.unsqueeze(-1) * g_u_hat).addcmul_(g_a, u)
     g_w.addcmul_((c * g_c).unsqueeze(-1), w, value=-2)
     return torch.addcmul(g_u_hat, g_a, w), g_w
-
-
-def _det(h: Tensor, s: Tensor) -> Tensor:
-    """Return ``h^2 + (1 - h^2) s`` in the shape of ``h``, kept above the smallest normal number."""
-    h2 = h * h
-    det = torch.addcmul(h2, 1 - h2, s)
-    return det.clamp_min_(torch.finfo(h.dtype).tiny)

@@ -11,7 +11,6 @@ with ``q = alpha / (alpha + r)`` and ``t = 1 - q``: sums of non-negative terms, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,7 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-_SOFTPLUS_IS_1 = math.log(math.e - 1)
+from flowdepth.model.flows.layers import carried
+from flowdepth.model.flows.scalar import IDENTITY
+
 # Below it alpha and s rise no more: squares and ratios of theirs stay within float32.
 _LOWEST = -40.0
 
@@ -35,8 +36,8 @@ class Layers(NamedTuple):
         """Make identities, ``alpha = s = 1``, around centres drawn from the prior."""
         for centre, generator in zip(self.centre, noise, strict=True):
             centre.normal_(generator=generator)
-        self.a.fill_(_SOFTPLUS_IS_1)
-        self.b.fill_(_SOFTPLUS_IS_1)
+        self.a.fill_(IDENTITY)
+        self.b.fill_(IDENTITY)
 
     def forward(self, z_0: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``z_K`` [..., S, D] and the log-determinant [..., S]."""
@@ -65,10 +66,8 @@ class Layers(NamedTuple):
         return z, ladj
 
     def carry(self, gradient: Tensor, z_0: Tensor) -> Tensor:
-        """Return ``J^-T gradient``, the derivative of the inverse along ``gradient``."""
-        with torch.enable_grad():
-            z_k = self.forward(z_0)[0].detach().requires_grad_()
-            return torch.autograd.grad(self.inverse(z_k)[0], z_k, gradient)[0]
+        """Return ``J^-T gradient``."""
+        return carried(self, gradient, z_0)
 
     def _layers(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         alpha, s = (softplus(t.clamp_min(_LOWEST)).unsqueeze(-1) for t in (self.a, self.b))

@@ -8,7 +8,7 @@ from torch.distributions import Transform, constraints
 
 from flowdepth.base.errors import UserError
 from flowdepth.model.flows.layers import family
-from flowdepth.settings.flows import KINDS
+from flowdepth.settings.flows import KINDS, shapes
 
 
 class FlowTransform(Transform):
@@ -19,10 +19,12 @@ class FlowTransform(Transform):
     Parameters
     ----------
     kind
-        ``planar``, ``radial``, or another that a study can name.
+        One that a study can name, such as ``planar``.
     parameters
-        Those of its layers in their order, first vectors [K, D], or [D] for one layer, then numbers
-        [K], or []: of planar layers ``u, w, b``, of radial ones ``centre, a, b``.
+        Those of ``K`` layers in their order, or of one without the axis of layers: of planar layers
+        ``u, w`` [K, D] and ``b`` [K], of radial ones ``centre`` [K, D], ``a`` and ``b`` [K], of
+        Householder's ``v`` [K, D], of Sylvester's ``v`` [K, M, D], ``r`` [K, M, M], ``c`` and ``b``
+        [K, M].
 
     Raises
     ------
@@ -37,10 +39,8 @@ class FlowTransform(Transform):
     def __init__(self, kind: str, *parameters: Tensor, cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.kind, self.parameters = kind, parameters
-        vectors = _checked(kind, parameters)
-        stacked = [torch.atleast_2d(t) for t in parameters[:vectors]]
-        numbers = [t.reshape(-1) for t in parameters[vectors:]]
-        self._layers = family(kind)(*stacked, *numbers)
+        stacks = _checked(kind, parameters)
+        self._layers = family(kind)(*(t if stacks else t.unsqueeze(0) for t in parameters))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FlowTransform) or self.kind != other.kind:
@@ -73,16 +73,19 @@ class FlowTransform(Transform):
         return z.reshape(-1, latent)
 
 
-def _checked(kind: str, parameters: tuple[Tensor, ...]) -> int:
-    """Return how many of the parameters are vectors, if their shapes fit."""
+def _checked(kind: str, parameters: tuple[Tensor, ...]) -> bool:
+    """Return whether the parameters are of a stack, not of one layer, if their shapes fit."""
     if kind not in KINDS:
         raise UserError(f"kind: found {kind}, expected one of {', '.join(KINDS)}")
-    vectors, numbers = KINDS[kind]
-    shapes = [tuple(t.shape) for t in parameters]
-    first = shapes[0] if shapes else ()
-    if len(first) not in (1, 2) or shapes != [*vectors * [first], *numbers * [first[:-1]]]:
-        raise UserError(
-            f"{kind}: found parameters of the shapes {[[*shape] for shape in shapes]}, expected "
-            f"{vectors} [K, D] and {numbers} [K], or {vectors} [D] and {numbers} []; reshape them"
-        )
-    return vectors
+    found = [tuple(t.shape) for t in parameters]
+    axes = len(KINDS[kind][0])
+    first = found[0] if found else ()
+    if axes <= len(first) <= axes + 1:
+        layers, one = first[:-axes], shapes(kind, first[-1], first[-axes])
+        if found == [(*layers, *shape) for shape in one]:
+            return bool(layers)
+    wanted = ", ".join(f"[{', '.join(('K', *part))}]" for part in KINDS[kind])
+    raise UserError(
+        f"{kind}: found parameters of the shapes {[[*shape] for shape in found]}, expected "
+        f"{wanted}, or these without K; reshape them"
+    )
