@@ -49,10 +49,12 @@ def headline(summary: pd.DataFrame, comparisons: pd.DataFrame) -> str:
         lead = "No depth is shown to give unseen images a higher likelihood than no flow (K = 0)"
     else:
         gives = "gives" if len(better) == 1 else "give"
-        lead = f"{_depths(better)} {gives} unseen images a higher likelihood than no flow (K = 0)"
+        lead = (
+            f"{named_depths(better)} {gives} unseen images a higher likelihood than no flow (K = 0)"
+        )
         if (others := rows.loc[~shown, "depth"]).size:
-            lead += f"; of {_depths(others)} that is not shown"
-    return lead + (f"; {_depths(worse)} a lower one." if len(worse) else ".")
+            lead += f"; of {named_depths(others)} that is not shown"
+    return lead + (f"; {named_depths(worse)} a lower one." if len(worse) else ".")
 
 
 def findings(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
@@ -358,7 +360,8 @@ def _failures(summary: pd.DataFrame) -> list[str]:
     return [text] if failed else []
 
 
-def _depths(depths: pd.Series) -> str:
+def named_depths(depths: pd.Series) -> str:
+    """Return depths in words, such as ``K = 2, 4 and 8``."""
     return f"K = {_list(depths.map(str).tolist())}"
 
 

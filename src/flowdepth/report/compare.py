@@ -15,6 +15,7 @@ from flowdepth.analysis.readers import read_json, read_table
 from flowdepth.report import pages, style
 from flowdepth.report.answer import answer, excluded, headline
 from flowdepth.report.figures.overlay import overlay
+from flowdepth.report.kinds import are_kinds, between
 from flowdepth.report.registry import FIGURES
 from flowdepth.report.typesetting import BRACKET, intervals, p_value
 from flowdepth.settings.sections import flat
@@ -40,11 +41,16 @@ def page(folders: Sequence[Path]) -> str:
     """
     studies = [_study(folder) for folder in folders]
     reasons = apart({study["name"]: study["images"] for study in studies})
+    by_kind = not reasons and are_kinds([study["settings"] for study in studies])
+    metrics = {study["name"]: study["metrics"] for study in studies}
+    sentences, table = between(metrics) if by_kind else ([], pd.DataFrame())
     return pages.render(
         "compare.html",
         studies=studies,
-        overlay=_overlay(studies, not reasons) if len(studies) > 1 else "",
+        overlay=_overlay(studies, not reasons, by_kind) if len(studies) > 1 else "",
         apart=reasons,
+        kinds=sentences,
+        differences=pages.rows(table),
         overview=pages.rows(pd.DataFrame([study["row"] for study in studies])),
         differing=differing({study["name"]: study["settings"] for study in studies}),
     )
@@ -67,11 +73,11 @@ def apart(images: Mapping[str, Mapping[str, str]]) -> list[str]:
     ]
 
 
-def _overlay(studies: Sequence[dict[str, Any]], comparable: bool) -> str:
+def _overlay(studies: Sequence[dict[str, Any]], comparable: bool, by_size: bool) -> str:
     """Return the picture of all studies, of their NLLs only where these are ``comparable``."""
     summaries = {study["name"]: study["summary"] for study in studies}
     with style.visual_language():
-        figure = overlay(summaries, comparable)
+        figure = overlay(summaries, comparable, by_size)
         return pages.source(style.contents(figure, "svg"), "svg")
 
 
@@ -96,6 +102,7 @@ def _study(folder: Path) -> dict[str, Any]:
             "likelihood": settings["model"]["likelihood"],
         },
         "summary": summary,
+        "metrics": metrics,
         "settings": settings,
         "headline": headline(summary, compared),
         "answer": sentence,
