@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from flowdepth.base.errors import UserError
+from flowdepth.settings.flows import KINDS
 from flowdepth.settings.sections import Dataset, flat
 from flowdepth.settings.study import Study, json_schema, read_study
 
@@ -226,3 +227,16 @@ def test_modules_of_the_snakefile_import_no_heavy_library(module: str) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"torch", "pandas", "matplotlib", "scipy"} & set(loaded)
+
+
+def test_the_width_of_layers_counts_where_they_have_one() -> None:
+    studies = {kind: read_study({**DEFAULT, "flow": kind}) for kind in KINDS}
+    found = {kind: json.loads(one.pack_settings("train")) for kind, one in studies.items()}
+    assert {kind for kind, one in found.items() if "width" in one["flow"]} == {"sylvester"}
+
+
+def test_layers_wider_than_the_latent_space_are_refused_where_they_have_a_width() -> None:
+    changes = {"flow": "sylvester", "model": {"latent": 3}}
+    assert "flow.width is 4 but model.latent is 3" in refusal(**changes)
+    assert "set flow.width to 3 or less" in refusal(**changes)
+    assert read_study({**DEFAULT, **changes, "flow": "planar"}).flow.width == 4

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from flowdepth.settings.flows import has_width
 from flowdepth.settings.sections import flat
 from flowdepth.settings.study import Study
 
@@ -35,7 +34,6 @@ def _counts(study: Study, path: str, value: str) -> bool:
         "model.maxout_window": model.activation != "maxout",
         "model.scale": model.likelihood != "normal",
         "model.scale_start": model.likelihood != "normal",
-        "flow.width": not has_width(study.flow.kind),
         "training.momentum": training.optimizer != "rmsprop",
         **{
             f"objective.annealing.{part}": study.objective.annealing.kind == "none"

@@ -6,10 +6,18 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from flowdepth.settings.datasets import KNOWN
-from flowdepth.settings.flows import EPONYMS, KINDS, shapes
+from flowdepth.settings.flows import EPONYMS, KINDS, has_width, shapes
 from flowdepth.settings.messages import shown
 from flowdepth.settings.values import (
     Count,
@@ -166,6 +174,13 @@ class Flow(Section):
     @classmethod
     def _kind_alone(cls, found: object) -> object:
         return {"kind": found} if isinstance(found, str) else found
+
+    @model_serializer(mode="wrap")
+    def _width_where_there_is_one(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = dump(self)
+        if not has_width(self.kind):
+            found.pop("width", None)
+        return found
 
     @property
     def called(self) -> str:
