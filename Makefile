@@ -50,6 +50,7 @@ benchmark: benchmarks/.venv/installed
 	$(BENCH) benchmarks.peers $(QUICK)
 	$(BENCH) benchmarks.peers_report
 	$(BENCH) benchmarks.seeds $(QUICK)
+	$(BENCH) benchmarks.kinds $(QUICK)
 	$(BENCH) benchmarks.memory $(QUICK)
 	$(BENCH) benchmarks.annealing $(QUICK)
 

@@ -24,12 +24,14 @@ class Case(NamedTuple):
     pixels: int
     training: Training
     objective: Objective = PLAIN_ELBO
+    flow: Flow = Flow()
 
 
-def case(sizes: Sizes) -> Case:
+def case(sizes: Sizes, flow: Flow = Flow()) -> Case:  # noqa: B008
     """Return the benchmark's own work at the given sizes."""
     training = Training(batch_size=BATCH, learning_rate=LEARNING_RATE, validation_samples=1)
-    return Case(Model(hidden=sizes.hidden, latent=sizes.latent), sizes.pixels, training)
+    model = Model(hidden=sizes.hidden, latent=sizes.latent)
+    return Case(model, sizes.pixels, training, flow=flow)
 
 
 class _EpochImages:
@@ -57,7 +59,7 @@ def training(
 ) -> PackTraining:
     """Return the training of two epochs, validated on a single image."""
     numbers = tuple(range(seeds))
-    model = build(case.model, Flow(), depth, case.pixels, numbers, device, dtype)
+    model = build(case.model, case.flow, depth, case.pixels, numbers, device, dtype)
     settings = case.training.model_copy(update={"epochs": 2, "updates": None})
     validation = epoch_images(1)[:1].to(dtype)
     return PackTraining(model, numbers, epoch_images, validation, settings, case.objective)

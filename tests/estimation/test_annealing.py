@@ -15,7 +15,10 @@ from helpers import binary_images, exact_posterior, make_encoder_optimal, ppca, 
 MODELS = {
     "vanilla": small_vae(0, (0, 1), disturb=0.3),
     "planar": small_vae(5, (0, 1), disturb=0.3),
-    "radial": small_vae(3, (0, 1), flow=Flow(kind="radial"), disturb=0.3),
+    **{
+        kind: small_vae(3, (0, 1), flow=Flow(kind=kind, width=2), disturb=0.3)
+        for kind in ("radial", "householder", "sylvester")
+    },
     "shared": small_vae(3, (0, 1), flow=Flow(parameters="shared"), disturb=0.3),
 }
 

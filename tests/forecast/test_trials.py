@@ -26,7 +26,7 @@ KINDS = {
     "binary": {},
     "grey": GREY,
     "redrawn": {"dataset": {"binarisation": "dynamic"}},
-    "radial": {"flow": "radial"},
+    "sylvester": {"flow": {"kind": "sylvester", "width": 2}},
     "updates": {"training": {"epochs": None, "updates": 10**6}},
     "bfloat16": {"evaluate": {"samples": 5, "precision": "bf16"}},
 }

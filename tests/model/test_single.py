@@ -44,7 +44,9 @@ def test_it_computes_what_the_pack_does(x: torch.Tensor) -> None:
     )
 
 
-@pytest.mark.parametrize("flow", [Flow(), Flow(kind="radial"), Flow(parameters="shared")])
+@pytest.mark.parametrize(
+    "flow", [Flow(), Flow(kind="sylvester", width=2), Flow(parameters="shared")]
+)
 @pytest.mark.parametrize("likelihood", ["bernoulli", "normal"])
 def test_it_is_trained_in_plain_torch_without_touching_the_pack(
     x: torch.Tensor, flow: Flow, likelihood: str

@@ -72,8 +72,9 @@ def test_full_study_plans_every_job(fresh: Checkout) -> None:
     assert fresh.jobs(*QUICK) == expected
 
 
-def test_radial_study_plans_the_same_jobs(fresh: Checkout) -> None:
-    assert fresh.jobs(*QUICK, "--config", "flow=radial") == fresh.jobs(*QUICK)
+@pytest.mark.parametrize("kind", ["radial", "householder", "sylvester"])
+def test_study_of_another_flow_plans_the_same_jobs(fresh: Checkout, kind: str) -> None:
+    assert fresh.jobs(*QUICK, "--config", f"flow={kind}") == fresh.jobs(*QUICK)
 
 
 def test_another_study_plans_jobs_of_its_own(finished: Checkout) -> None:
@@ -147,7 +148,7 @@ WRONG = {
     "Bernoulli on grey pixels": ("dataset={binarisation: none}", "no Bernoulli likelihood"),
     "unknown flow": (
         "flow=spherical",
-        "flow.kind: found 'spherical', expected 'planar' or 'radial'",
+        "flow.kind: found 'spherical', expected 'planar', 'radial', 'householder' or 'sylvester'",
     ),
     "unknown data set": ("dataset={name: minst}", "dataset.name: found 'minst'"),
     "batch larger than the data": ("training={batch_size: 5000}", "training.batch_size"),
