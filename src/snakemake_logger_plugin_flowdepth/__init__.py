@@ -104,6 +104,6 @@ class LogHandler(LogHandlerBase):
 
     def _failed(self, facts: dict[str, Any], now: float) -> str:
         # A job whose output goes to the terminal as well has shown it.
-        shown = ">(tee " in (facts["shellcmd"] or "") or not self.common_settings.show_failed_logs
+        shown = "&> >(" in (facts["shellcmd"] or "") or not self.common_settings.show_failed_logs
         told = facts["jobid"], facts["rule_name"], facts["rule_msg"] or "", facts["log"]
         return self._run.failed(*told, shown, now)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import resource
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -97,6 +98,24 @@ def test_a_killed_training_ends_with_the_bytes_of_an_undisturbed_one(
     forget(pack)
     outputs = {"model.safetensors", "history.csv", "train.provenance.json"}
     assert {path.name for path in pack.iterdir()} == outputs
+
+
+def test_a_training_whose_log_nobody_reads_saves_what_it_has(
+    tmp_path: Path, images: Images
+) -> None:
+    """A time limit of a cluster ends the reader at once."""
+    longer = study(epochs=100_000, batch_size=32)
+    leave_images(tmp_path, images)
+    words = [*pack_command("train", tmp_path, longer), "--save-every", "3600"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as stopped:
+        assert stopped.stdout is not None
+        while not stopped.stdout.readline().startswith("epoch 3"):
+            pass
+        stopped.stdout.close()
+        time.sleep(0.5)
+        stopped.send_signal(signal.SIGTERM)
+    assert stopped.returncode == 75
+    assert (pack_of(tmp_path, longer) / "train_unfinished.safetensors").exists()
 
 
 def test_a_full_disk_is_explained_and_leaves_nothing(tmp_path: Path, images: Images) -> None:

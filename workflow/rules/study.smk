@@ -61,11 +61,12 @@ LOOKED_AT = [
     *("--snakefile", workflow.main_snakefile),
     *("--configfile", f"{workflow.basedir}/config.yaml"),
 ]
-# A job's words go into its log, and on a cluster into SLURM's as well, which keeps every attempt's.
-# What a full disk keeps out of the log goes to the terminal.
+# A job's words go into its log, and on a cluster into SLURM's as well, which keeps every attempt's: a
+# time limit signals to tee, too, which has to outlive what the job then says. What a full disk keeps
+# out of the log goes to the terminal.
 TO_LOG, TO_BOTH = (
     "exec 3>&2 &> {log:q}; export FLOWDEPTH_TERMINAL=3",
-    "exec &> >(tee {log:q})",
+    "exec &> >(trap '' INT TERM USR1; exec tee {log:q})",
 )
 SAYS = TO_LOG if workflow.is_main_process else TO_BOTH
 # What a job runs. A stage finds its files by the study's folder.

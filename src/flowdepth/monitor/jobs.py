@@ -36,7 +36,8 @@ OPENING = re.compile(r"process \d+ on \S+ since (\S+)")
 _CAUSE = re.compile(r"error: |[\w.]+(Error|Exception|Interrupt)\b")
 _STOP = re.compile(r"SIG[A-Z\d]+: ")
 _REASON = re.compile(
-    r"^Reason: (.*)\nShell command: exec (?:3>&2 )?&> (?:>\(tee )?(.*?)\)?; ", re.MULTILINE
+    r"^Reason: (.*)\nShell command: exec (?:3>&2 )?&> (?:>\((?:trap .*?; exec )?tee )?(.*?)\)?; ",
+    re.MULTILINE,
 )
 # What rules/start.smk says of results that do not belong to the study.
 _UNFIT = "No longer of this study: "

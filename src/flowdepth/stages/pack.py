@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -161,12 +160,16 @@ def sidecar(recorder: Recorder, command: PackCommand, device: torch.device) -> S
         "inputs": list(recorder.inputs.values()),
     }
     path = layout.unfinished(recorder.facts["stage"], command.folder)
-    return Sidecar(path, identity, command.save_every, partial(print, flush=True))
+    return Sidecar(path, identity, command.save_every, tell)
 
 
 def tell(line: str) -> None:
-    """Print a line, and have the heartbeat say it."""
-    print(line, flush=True)
+    """Print a line, if anybody reads it yet, and have the heartbeat say it.
+
+    Whoever reads may have been told to stop as well; the job then has work to save.
+    """
+    with suppress(BrokenPipeError):
+        print(line, flush=True)
     heartbeat.says(line)
 
 
