@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -38,6 +40,17 @@ def test_the_page_says_why_likelihoods_are_not_drawn_over_one_another() -> None:
     assert "Different are: binarisation (static in reference/binarized_mnist, " in text
     assert "test images (ca0294c3b8d9 in reference/binarized_mnist, " in text
     assert "all studies have the same test images" in Page(compare.page(folders[::2])).text
+
+
+def test_the_overlay_has_its_numbers_and_its_drawing() -> None:
+    folders = [layout.REFERENCE / name for name in ("binarized_mnist", "binarized_mnist_long")]
+    tags = Page(compare.page(folders)).tags
+    links = {one["download"]: one["href"] for _, one in tags if "download" in one}
+    (first, *rows) = unquote(links["compare.csv"].partition(",")[2]).splitlines()
+    assert first == "study,depth,seed,parameters,nll,elbo"
+    assert len(rows) == 7 * 5 + 2 * 3
+    drawing = base64.b64decode(links["compare.svg"].partition(",")[2])
+    assert b"<svg" in drawing
 
 
 def test_the_page_shows_the_numbers_of_the_study_s_own(

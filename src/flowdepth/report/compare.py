@@ -17,6 +17,7 @@ from flowdepth.report.answer import answer, excluded, headline
 from flowdepth.report.figures.overlay import overlay
 from flowdepth.report.kinds import are_kinds, between
 from flowdepth.report.registry import FIGURES
+from flowdepth.report.sheets import as_csv
 from flowdepth.report.typesetting import BRACKET, intervals, p_value
 from flowdepth.settings.sections import flat
 from flowdepth.study import layout, provenance
@@ -27,6 +28,8 @@ _KEPT_STAGES = ("publish", "rebuild")
 _FIGURE = next(one for one in FIGURES if one.name == "nll_by_depth")
 # Columns of the main table that fit beside another study's.
 _SHOWN = ("K", "NLL [95 %]", "difference from K = 0 [95 %]")
+# What the picture of all studies draws of each seed.
+_OVERLAID = ("study", "depth", "seed", "parameters", "nll", "elbo")
 # Settings that say nothing of how a number came about.
 _APART = ("name", "report.")
 
@@ -48,6 +51,7 @@ def page(folders: Sequence[Path]) -> str:
         "compare.html",
         studies=studies,
         overlay=_overlay(studies, not reasons, by_kind) if len(studies) > 1 else "",
+        sheet=as_csv(pd.concat(metrics.values())[[*_OVERLAID]]),
         apart=reasons,
         kinds=sentences,
         differences=pages.rows(table),

@@ -24,6 +24,11 @@ def sheet(figure: str, results: StudyResults) -> str:
         table = called(_BY_FIGURE[figure], results)
     else:
         return ""
+    return as_csv(table)
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """Return an address that holds a table as CSV."""
     text = table.to_csv(index=False, float_format=_DIGITS)
     return f"data:text/csv;charset=utf-8,{quote(text, safe=',')}"
 
