@@ -123,11 +123,13 @@ def survive(victim: Victim, expected: dict[Path, object]) -> Tally:
     # The report too: Snakemake misses nothing that only a finished report was made from.
     outputs = [path for path, time in times(study).items() if time != before.get(path)]
     while True:
+        for left in study.folder.rglob("*_unfinished.safetensors"):  # until there is a report
+            left.unlink()
         assert shared(study) == expected
         if tally.kills >= KILLS:
             return tally
         for path in outputs:
-            path.unlink()
+            path.unlink(missing_ok=True)
         while victim.run(moments.uniform(0, seconds) if tally.kills < KILLS else math.inf)[0]:
             tally.kills += 1
             tally.saved += any(study.folder.rglob("*_unfinished.safetensors"))
