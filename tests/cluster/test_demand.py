@@ -62,6 +62,11 @@ GROWTH = {
     ),
     "training samples": ("train", {"objective": {"samples": 50}}, {}),
     "units": ("train", {"model": {"hidden": [2000, 2000]}}, {}),
+    "width of layers": (
+        "train",
+        {"flow": {"kind": "sylvester", "width": 8}, "training": LONG},
+        {"flow": {"kind": "sylvester", "width": 1}, "training": LONG},
+    ),
     "importance samples": ("evaluate", {"evaluate": {"samples": 10**6}}, {}),
     "annealed images": ("certify", {"certify": {"images": 100_000}}, {}),
     "distributions": ("certify", {"certify": {"distributions": 10**5}}, {}),

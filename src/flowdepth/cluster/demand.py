@@ -30,6 +30,8 @@ _PER_SECOND = 1e10
 _SECONDS_PER_UPDATE, _SECONDS_PER_LAYER = 2e-3, 1e-4
 # Numbers kept for each unit of a row: the pass forward, the pass back, and their temporaries.
 _COPIES = 8
+# Multiplications that take as long as a wide layer's work with one of its parameters.
+_PER_PARAMETER = 250
 # Parameters, gradients, two moments of the optimiser, the best epoch, a checkpoint.
 _STATES = 6
 _FLOAT = 4
@@ -74,17 +76,25 @@ class _Cell:
     sizes: Sizes
 
     @property
+    def layer(self) -> int:
+        """Parameters of a flow's layer."""
+        return sum(map(math.prod, self.study.flow.layer(self.study.model.latent)))
+
+    @property
     def network(self) -> NetworkSize:
         """What encoder and decoder take, the flow's parameters among the encoder's outputs."""
-        latent = self.study.model.latent
-        layer = sum(map(math.prod, self.study.flow.layer(latent)))
-        heads = 2 * latent + self.depth * layer
+        heads = 2 * self.study.model.latent + self.depth * self.layer
         return network_size(self.study.model, self.pixels, outputs=heads)
 
     @property
     def encoder(self) -> int:
-        """Multiplications for one image."""
-        return self.network.encoder
+        """Multiplications for one image, those of its wide layers among them."""
+        return self.network.encoder + self.layers
+
+    @property
+    def layers(self) -> int:
+        """What making an image's layers of their parameters takes in multiplications."""
+        return _PER_PARAMETER * self._beyond_planar
 
     @property
     def decoder(self) -> int:
@@ -103,7 +113,12 @@ class _Cell:
 
     @property
     def _flow_units(self) -> int:
-        return (3 * self.study.model.latent + 4) * (1 + self.depth)
+        return (3 * self.study.model.latent + 4) * (1 + self.depth) + self._beyond_planar
+
+    @property
+    def _beyond_planar(self) -> int:
+        """How many parameters more an image has than with planar layers."""
+        return self.depth * max(0, self.layer - (2 * self.study.model.latent + 1))
 
 
 def demand(stage: str, study: Study, depth: int, replicas: int) -> Demand:
@@ -185,7 +200,8 @@ def _certify(cell: _Cell) -> tuple[float, float]:
     images = certify.images + certify.simulated
     gradients = walked(certify) * certify.leapfrog * certify.chains
     samples = certify.simulated * cell.study.evaluate.samples
-    work = cell.replicas * (2 * gradients + samples) * cell.decoder
+    layers = 3 * walked(certify) * certify.leapfrog * cell.layers
+    work = cell.replicas * ((2 * gradients + samples) * cell.decoder + layers)
     at_once = max(_ROWS, cell.replicas * certify.chains)
     noise = at_once * _BLOCK * (cell.study.model.latent + 2)
     steps = certify.distributions * images * cell.replicas
@@ -203,7 +219,8 @@ def _exact(cell: _Cell) -> tuple[float, float]:
 def _gaps(cell: _Cell) -> tuple[float, float]:
     gaps = cell.study.gaps
     samples = 3 * gaps.steps * SAMPLES_PER_STEP + 2 * gaps.samples
-    work = cell.replicas * gaps.images * samples * cell.decoder
+    layers = 3 * gaps.steps * cell.layers
+    work = cell.replicas * gaps.images * (samples * cell.decoder + layers)
     rows = cell.replicas * gaps.images * SAMPLES_PER_STEP * cell.learning_row
     noise = (
         cell.replicas * gaps.images * (gaps.samples + CHECK_SAMPLES) * (cell.study.model.latent + 8)
