@@ -85,9 +85,9 @@ def test_cancelled_training_is_tried_again_with_more(study: Make, undisturbed: N
 def test_training_longer_than_its_time_limit_finishes(study: Make, undisturbed: Numbers) -> None:
     # Two minutes on a fast machine; as many attempts as a slow one needs, each of a minute.
     longest = study("depths=[2]", "training={epochs: 6000, patience: null}")
-    longest.finish(
-        longest.submit("summarise", "--retries", "20", "--set-resources", "train:runtime=1")
-    )
+    # Each attempt would ask for more memory as well, in the end for more than the node has.
+    asked = "--set-resources", "train:runtime=1", "train:mem_mb=1000"
+    longest.finish(longest.submit("summarise", "--retries", "20", *asked))
     assert longest.numbers() == undisturbed(longest)
     assert longest.times(RESUMED) >= 1
 
