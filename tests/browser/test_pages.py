@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from browser.chromium import Browser
+from published import FOLDER, STUDIES
 
 WINDOWS = {"desktop": (1280, 900), "tablet": (800, 1000), "phone": (360, 740)}
 PAGES = ("report", "compare")
+# What the margins of the printed page leave of A4, in CSS pixels.
+SHEET = (673, 1000)
 
 in_every_window = pytest.mark.parametrize("window", WINDOWS)
 in_both_schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -88,6 +91,16 @@ def test_print_takes_one_to_sixteen_sheets(
         (Path(folder) / f"{name}.pdf").write_bytes(printed)
     sheets = len(re.findall(rb"/Type\s*/Page\b", printed))
     assert 1 <= sheets <= 16
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_print_fits_a_sheet(browser: Browser, study: str) -> None:
+    browser.open(FOLDER / study / "report.html", *SHEET)
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    drawn = "[...document.querySelectorAll('table, figure svg, figure img, pre')]"
+    widest = f"Math.max(...{drawn}.map(one => one.getBoundingClientRect().right))"
+    assert browser.evaluate(widest) <= SHEET[0]
+    browser.send("Emulation.setEmulatedMedia", media="")
 
 
 def test_print_shows_what_was_folded_and_nothing_to_click(
