@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from benchmarks.harness import process
-from benchmarks.packs import case, update_rate
+from benchmarks.packs import Case, case, update_rate
 from benchmarks.results import command, spread
 from benchmarks.work import Sizes, images
 from flowdepth.compute.devices import select
@@ -36,18 +36,17 @@ def measure(quick: bool) -> Iterator[dict[str, Any]]:
 
 
 def _rates(flow: Flow, updates: int) -> dict[str, float]:
-    device = select("cpu", threads=1)
+    device, work = select("cpu", threads=1), case(Sizes())._replace(flow=flow)
     return {
-        "updates": update_rate(case(Sizes(), flow), DEPTH, SEEDS, updates, device),
-        "samples": _sampling_rate(flow),
+        "updates": update_rate(work, DEPTH, SEEDS, updates, device),
+        "samples": _sampling_rate(work),
     }
 
 
 @torch.no_grad()
-def _sampling_rate(flow: Flow) -> float:
+def _sampling_rate(work: Case) -> float:
     """Return the samples of images in a second."""
-    work = case(Sizes(), flow)
-    model, x = build(work.model, flow, DEPTH, work.pixels, (0,)), images(IMAGES, Sizes())
+    model, x = build(work.model, work.flow, DEPTH, work.pixels, (0,)), images(IMAGES, Sizes())
     estimate(model, x[:1], (0,), SAMPLES)
     start = time.perf_counter()
     estimate(model, x, (0,), SAMPLES)

@@ -27,11 +27,10 @@ class Case(NamedTuple):
     flow: Flow = Flow()
 
 
-def case(sizes: Sizes, flow: Flow = Flow()) -> Case:  # noqa: B008
+def case(sizes: Sizes) -> Case:
     """Return the benchmark's own work at the given sizes."""
     training = Training(batch_size=BATCH, learning_rate=LEARNING_RATE, validation_samples=1)
-    model = Model(hidden=sizes.hidden, latent=sizes.latent)
-    return Case(model, sizes.pixels, training, flow=flow)
+    return Case(Model(hidden=sizes.hidden, latent=sizes.latent), sizes.pixels, training)
 
 
 class _EpochImages:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import filelock
 import hypothesis
 import pytest
 import torch
 
-from checkout import QUICK, Checkout, checkout
+from checkout import QUICK, ROOT, Checkout, checkout
 
 pytest_plugins = ["fabricated"]
 
@@ -46,3 +50,14 @@ def finished(fresh: Checkout, tmp_path_factory: pytest.TempPathFactory, worker_i
             assert done.returncode == 0, done.stdout + done.stderr
             (folder / "done").touch()
     return study
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation, built as `make docs` does."""
+    folder = tmp_path_factory.mktemp("site")
+    words = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", folder]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder

@@ -9,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import flowdepth
-from site_builder import build_site
 
 # A server shows it in the place of any page, so that its links begin at the site's root.
 NOT_READ = "404.html"
@@ -32,12 +31,6 @@ class Page(HTMLParser):
         if tag in FETCHED and found.get("rel") not in ("canonical", "license"):
             self.fetched.append(found.get(FETCHED[tag]) or "")
         self.places |= {found.get("id"), found.get("name") if tag == "a" else None}
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site."""
-    return build_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")

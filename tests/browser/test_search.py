@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from browser.chromium import Browser
-from site_builder import build_site
 
 _META = "document.querySelector('.md-search-result__meta').textContent.trim()"
 _LINKS = "[...document.querySelectorAll('.md-search-result__link')].map((link) => link.href)"
@@ -22,12 +21,6 @@ def until(ready: Callable[[], Any]) -> Any:  # noqa: ANN401
     while not (found := ready()) and time.monotonic() < end:
         time.sleep(0.1)
     return found
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site."""
-    return build_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ of replication, and a seed is paired with itself.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
@@ -106,9 +107,8 @@ def _correction(
 
 
 def _row(kind: str, reference: int, depth: int, found: Interval, seeds: int) -> dict[str, Any]:
-    numbers = {name: getattr(found, name) for name in ("mean", "se", "low", "high", "p")}
     place = {"kind": kind, "reference": reference, "depth": depth}
-    return {**place, "seeds": found.n, "failed": seeds - found.n, **numbers}
+    return {**place, "seeds": found.n, "failed": seeds - found.n, **asdict(found)}
 
 
 def _over_images(

@@ -7,6 +7,7 @@ are the unit of replication, and a seed is paired with itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,8 @@ def _against(name: str, own: pd.DataFrame, reference: pd.DataFrame) -> Iterator[
         for at, others in ((DEPTH, alike), (PARAMETERS, _of_size(reference, parameters))):
             if others:
                 found = paired_difference(values, others)
-                numbers = {part: getattr(found, part) for part in ("mean", "se", "low", "high")}
                 place = {"at": at, "study": name, "depth": depth, "parameters": parameters}
-                yield {**place, "seeds": found.n, **numbers, "p": found.p}
+                yield {**place, "seeds": found.n, **asdict(found)}
 
 
 def _by_seed(metrics: pd.DataFrame) -> dict[Any, float]:

@@ -104,13 +104,13 @@ class Run:
         Not the log, where it has been ``shown``. A second one, by SLURM, repeats it.
         """
         job = self._running.pop(number, _Job(stage, stage, logs, now))
-        lines = [line for log in logs[:1] for line in _lines(log) if line]
-        how = "stopped" if ends_by_a_signal(lines) else "failed"
+        lines = [line for log in logs[:1] for line in _lines(log)]
+        how = "stopped" if ends_by_a_signal([*filter(None, lines)]) else "failed"
         self._lost[number] = how
         self._to_come[stage] += 1
         self._look_ahead(now)
         place = f", log {', '.join(logs)}" if logs else ""
-        end = [] if shown else [line for log in logs[:1] for line in _end(log)]
+        end = [] if shown else _end(lines)
         said = f"{how}: {job.title}{place}{self._appended(now)}"
         return _at(now, said, [*why.splitlines(), *end])
 
@@ -145,8 +145,8 @@ def _at(now: float, text: str, more: Iterable[str] = ()) -> str:
     return "\n".join([f"{clock}  {text}", *(f"          {line}".rstrip() for line in more)])
 
 
-def _end(log: str) -> list[str]:
-    lines = [line for line in _lines(log) if not line.endswith(" left")]  # how far it was
+def _end(log: list[str]) -> list[str]:
+    lines = [line for line in log if not line.endswith(" left")]  # how far it was
     cut = len(lines) - LINES
     above = [f"... ({cut} lines above)"] if cut > 0 else []
     return [*above, *lines[-LINES:]]
