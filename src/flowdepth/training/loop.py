@@ -91,7 +91,8 @@ class PackTraining:
             left = self._schedule(images)[1] - self.updates
             log(self._line(beta, self.updates - before, left, time.perf_counter() - start))
             self.ended = left == 0 or not any(record.running for record in self.records)
-            self.epoch += 1
+            if not self.ended:
+                self.epoch += 1
             self.sums.zero_()
         self.model.load_state_dict(self.best)
 
