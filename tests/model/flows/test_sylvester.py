@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from flowdepth.model.flows import planar
-from flowdepth.model.flows.sylvester import Layers
+from flowdepth.model.flows.sylvester import Layers, _directions
 
 
 def drawn(depth: int, width: int, latent: int, scale: float = 1.0) -> Layers:
@@ -48,15 +48,14 @@ def test_layer_agrees_with_autodiff_jacobian(width: int, latent: int, scale: flo
 
 @pytest.mark.parametrize("width", [1, 3, 5])
 def test_directions_are_orthonormal(width: int) -> None:
-    q, *_ = next(drawn(1, width, 5)._layers())
+    q = _directions(drawn(1, width, 5).v)[0]
     torch.testing.assert_close(q @ q.T, torch.eye(width).double())
 
 
 @pytest.mark.parametrize("depth", [1, 4])
 def test_width_1_is_a_planar_flow_whose_u_lies_along_w(depth: int) -> None:
     layers, z = drawn(depth, 1, 3), points(20, 3)
-    rows = [*layers._layers()]
-    w = torch.cat([r_tilde * q for q, _, r_tilde, _, _ in rows])
+    w = torch.cat([w for w, *_ in layers._layers()])
     u = layers.r[..., 0] * w / w.square().sum(-1, keepdim=True)
     of_planar = planar.Layers(u, w, layers.b[..., 0]).forward(z)
     for found, expected in zip(layers.forward(z), of_planar, strict=True):
