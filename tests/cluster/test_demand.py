@@ -21,6 +21,7 @@ CONVOLUTIONS = {
     "evaluate": {"samples": 1},
 }
 TRAINED = {"training": {"epochs": 150, "patience": None}}
+WIDE = {"flow": {"kind": "sylvester", "width": 4}}
 # Stage, study, K, seeds, then its peak memory [MB] and seconds on one thread of a shared machine.
 MEASURED = [
     ("train", TRAINED, 0, 5, 418, 9.1),
@@ -31,6 +32,10 @@ MEASURED = [
     ("certify", {}, 32, 5, 488, 17.7),
     ("gaps", {}, 0, 5, 434, 15.0),
     ("gaps", {}, 32, 5, 441, 46.8),
+    ("train", {**WIDE, "training": {"epochs": 254, "patience": None}}, 32, 5, 525, 345.6),
+    ("evaluate", WIDE, 32, 5, 509, 33.8),
+    ("certify", WIDE, 32, 5, 509, 24.2),
+    ("gaps", WIDE, 32, 5, 527, 110.6),
     ("train", SHORT_MNIST, 0, 2, 524, 26.4),
     ("train", SHORT_MNIST, 16, 2, 549, 26.2),
     ("evaluate", SHORT_MNIST, 0, 2, 553, 38.9),

@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from flowdepth.report import style
 
@@ -63,6 +64,7 @@ def _sizes(axes: Axes, summaries: Mapping[str, pd.DataFrame]) -> None:
     lines = {study: (one["parameters"].to_numpy(), one) for study, one in summaries.items()}
     _lines(axes, lines, "nll")
     axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(LogLocator(subs=(1.5, 2, 3, 5)))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_minor_formatter("{x:,.0f}")
     axes.set_xlabel("parameters of the model  (log scale)")
