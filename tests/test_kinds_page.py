@@ -31,7 +31,8 @@ def rows(columns: list[list[str]]) -> Iterator[str]:
     """Yield a row a depth in Markdown."""
     depths = map(str, SUMMARIES["planar"]["depth"])
     for cells in zip(depths, *columns, strict=True):
-        yield minus(f"| {' | '.join(cells)} |").replace("|  ", "| ")
+        row = minus(f"| {' | '.join(cells)} |").replace("|  ", "| ")
+        yield row.replace(", ", ",&nbsp;")
 
 
 TABLES = {
